@@ -1,0 +1,162 @@
+/* rt.h: the runtime's own header. Types first, then prototypes grouped by file, in the order in which a run uses them.
+ *
+ * Functions that can fail return 0 or a status of ExitCode and have filled *err with one line that names file, line and
+ * column where there are any. Nothing below adrt_main() calls exit. Every file must also compile when all of them are
+ * pasted into one translation unit after this header (adc --standalone): static names are unique across files, and a
+ * file defines no macro that it does not #undef. */
+#ifndef ADRT_RT_H
+#define ADRT_RT_H
+
+#include "adrt.h"
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef enum { EXIT_FINE, EXIT_BAD_DATA, EXIT_USAGE, EXIT_IO, EXIT_DIVERGED = 5, EXIT_GRADIENT, EXIT_INTERRUPTED = 130 } ExitCode;
+
+typedef struct { char text[1024]; } Err;
+
+/* err.c */
+int err_set(Err *, ExitCode, const char *format, ...);              /* returns the code */
+const char *nearest(const char *word, const char *const *words, int n);     /* within a third of its length, or NULL */
+
+/* array.c: an owned dense array of any element type the file formats know, or a borrowed one */
+typedef enum { DT_F64, DT_F32, DT_I64, DT_I32, DT_I16, DT_I8, DT_U8, DT_U16, DT_U32, DT_BOOL } DType;
+typedef struct { DType type; int rank; int64_t shape[16]; void *data; bool owned; } Array;
+size_t dtype_size(DType);
+int64_t array_count(const Array *);
+double array_get(const Array *, int64_t i);             /* any type as double; exact below 2^53 */
+int64_t array_get_int(const Array *, int64_t i);
+void array_free(Array *);
+void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; aborts with a message when there is none */
+double real_get(int f64, const void *a, int64_t i);
+void real_set(int f64, void *a, int64_t i, double v);
+
+/* write.c: a file appears whole or not at all (temporary in the same directory, fsync, rename) */
+typedef struct { FILE *f; char path[4096], temporary[4128]; } Output;
+int output_open(Output *, const char *path, Err *);
+int output_close(Output *, Err *);                      /* renames; on any failure removes the temporary */
+void output_abandon(Output *);
+
+/* npy.c: NPY 1-3 read, 1.0 written; .npz members (stored or deflated is refused by name) as "file.npz#member" */
+int npy_read(const char *path, Array *, Err *);
+int npy_write(const char *path, const Array *, Err *);
+
+/* safetensors.c */
+typedef struct { char *name; Array array; } Tensor;
+typedef struct { Tensor *tensor; int n; char **meta; int nmeta; } Tensors;      /* meta: key, value, key, value ... */
+int tensors_read(const char *path, Tensors *, Err *);
+int tensors_write(const char *path, const Tensors *, Err *);
+const Tensor *tensors_find(const Tensors *, const char *name);
+const char *tensors_meta(const Tensors *, const char *key);
+void tensors_free(Tensors *);
+
+/* table.c: CSV (RFC 4180; .tsv with tabs), header or none, cells as text with their place; .libsvm and .idx as arrays */
+typedef struct { char *path; int ncolumns; char **header; int64_t nrows; char **cell; int *line, *column; } Table;
+int table_read(const char *path, Table *, Err *);
+int table_column(const Table *, const char *name, Err *);       /* its place, or -1 with the nearest name */
+int table_number(const Table *, int64_t row, int column, double *, Err *);      /* strict, locale-free */
+void table_free(Table *);
+
+/* labels.c: text labels of an index(c) axis, in sorted order */
+typedef struct { int dim; int n; char **label; } Labels;
+int labels_from(Labels *, char *const *text, int64_t n);        /* distinct values, sorted */
+int labels_find(const Labels *, const char *text);              /* place or -1 */
+void labels_free(Labels *);
+
+/* philox.c (Salmon et al. 2011), draw.c: initial draws of a param in natural units, by name and element, honouring its
+ * constraint; an impossible fill or draw is an error. shape as in model->params[p]; a = run->draw + 4 p. */
+void philox(uint64_t key, const uint32_t counter[4], uint32_t out[4]);
+uint64_t name_key(const char *name);                            /* FNV-1a, 64 bits */
+int draw_param(const AdModel *, int p, const int64_t *dims, const double *a, uint64_t seed, void *out, Err *);
+void shuffle(int64_t *order, int64_t n, uint64_t seed, uint64_t key, uint64_t epoch);   /* Fisher-Yates by Philox */
+
+/* constraint.c: params in natural units and their unconstrained coordinates, in which the optimiser moves:
+ * positive: log; interval: logit; ordered: first value and logs of the differences; simplex: softmax of n coordinates whose
+ * mean is held at 0. count: elements, last: length of the last axis. */
+void to_free(AdConstraint, int f64, const void *x, double lo, double hi, int64_t count, int64_t last, void *u);
+void from_free(AdConstraint, int f64, const void *u, double lo, double hi, int64_t count, int64_t last, void *x);
+void chain_free(AdConstraint, int f64, const void *x, const void *dx, double lo, double hi, int64_t count, int64_t last, void *du);
+int constraint_check(const AdModel *, int p, const int64_t *dims, const double *a, const void *x, Err *);
+
+/* svd.c: one-sided Jacobi on the smaller side after QR; used by the opaque operations of adrt.h */
+int svd(int64_t m, int64_t n, const double *A, double *U, double *s, double *V);    /* A[m,n] = U[m,r] diag(s) V[n,r]', r = min; descending */
+
+/* dataset.c: where data comes from (--data), dims bound and checked, preparation, splits, rows of a batch */
+typedef struct { const char *name, *file; } DataArg;            /* --data FILE (name NULL) or NAME=FILE[#COLUMNS] */
+typedef struct {
+    const AdModel *model;
+    int64_t *dims;              /* [ndims], batch dim = all rows */
+    int batch_dim;              /* -1: none */
+    int64_t rows;               /* length of the batch dim over all of the data, 0 when none */
+    Array *raw;                 /* [ndata] before preparation: real of the model, int64 or uint8 */
+    uint8_t **mask;             /* [ndata] or NULL */
+    double **mean, **sd;        /* [ndata] column statistics of prepared arrays, else NULL */
+    Labels *labels; int nlabels;
+    uint64_t hash;              /* of all data, for records and checkpoints */
+    char *path;                 /* of the table, for messages */
+} Dataset;
+typedef struct { int64_t rows; void **data; uint8_t **mask; bool owned; } View;     /* prepared rows, ready for AdRun */
+
+/* given: dims by --dim or a loaded model; stored: statistics and labels of a loaded model, or NULL */
+int dataset_load(Dataset *, const AdModel *, const DataArg *, int nargs, const int64_t *given, const Tensors *stored, Err *);
+void dataset_fit(Dataset *, const int64_t *train, int64_t n);       /* column statistics over these rows (NULL: all) */
+void dataset_view(const Dataset *, const int64_t *rows, int64_t n, View *);         /* prepared copies; rows NULL: all */
+void view_batch(const Dataset *, const View *, const int64_t *rows, int64_t n, View *out);   /* gathers into out, reused */
+void view_free(const Dataset *, View *);
+int dataset_store(const Dataset *, Tensors *);          /* adds statistics, label maps and dims to a model file's metadata */
+void dataset_free(Dataset *);
+
+/* options.c: the command line and the train block, one table: name, default, help, check. Unknown: nearest match. */
+typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha; int nesterov, lazy, history; char line_search[16]; } OptimSpec;
+typedef struct { char kind[16]; double warmup, every, factor, final; } ScheduleSpec;
+typedef struct {
+    char command[16];                   /* train eval predict check-grad bench info */
+    DataArg *data, *test; int ndata, ntest;
+    int64_t *given;                     /* [ndims], -1 where --dim says nothing */
+    double *hyper;                      /* [nhypers] */
+    OptimSpec optimizer; ScheduleSpec schedule;
+    int64_t epochs, steps, batch, restarts, patience, threads; bool shuffle;
+    double clip, tol, split[3]; bool split_given;
+    char holdout_array[256]; double holdout;
+    uint64_t seed;
+    struct { const char *name, *file; } *out, *grad; int nout, ngrad;
+    const char *model, *init, *freeze, *checkpoint, *resume, *report, *history, *record;
+    char progress[8]; bool quiet, on_nan_continue;
+} Options;
+int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help was printed */
+void options_free(Options *);
+void options_help(const AdModel *, FILE *);
+
+/* optim.c: sgd adam adamw rmsprop adagrad on flat arrays (conventions of PyTorch), both element types */
+typedef struct Optim Optim;
+Optim *optim_new(const OptimSpec *, int f64, int64_t n);
+void optim_step(Optim *, double lr, void *x, const void *g);
+void optim_free(Optim *);
+/* lbfgs.c (strong Wolfe), lm.c: drivers that call back for loss and gradient */
+
+/* train.c: one run: steps, epochs, validation, patience, divergence. restarts.c: many of them on threads, summary. */
+/* results.c: what a command found, for printing, history, record and report */
+typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
+typedef struct {
+    const AdModel *model; const Options *options; const Dataset *dataset;
+    HistoryRow *history; int64_t nhistory;
+    int64_t restarts, best;                     /* which restart the parameters below are of */
+    const char **name; int nvalues;             /* loss, metrics, validation_* and test_* ones */
+    double *value;                              /* [restarts][nvalues] */
+    void **param;                               /* [nparams] final (best) natural values */
+    Array *output;                              /* [noutputs] over all rows; data NULL when not computed */
+    int64_t epochs_run, steps_run; double load_seconds, train_seconds;
+    bool diverged; char message[1024];
+} Results;
+void results_print(const Results *, FILE *);                    /* 'name value' lines; with restarts the summary */
+int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
+int record_write(const Results *, const char *path, Err *);     /* .json */
+int report_write(const Results *, const char *path, Err *);     /* one self-contained .html */
+
+/* progress.c */
+typedef struct Progress Progress;
+Progress *progress_start(const char *mode, int64_t epochs, int64_t restarts);
+void progress_tick(Progress *, int64_t restart, int64_t epoch, double loss);
+void progress_end(Progress *);
+
+#endif
