@@ -1,0 +1,245 @@
+/* ir.h: the graph. Scalar expressions (Ex), and nodes that are comprehensions over them. Included by adc.h.
+ *
+ *     %7[i in m, j in n] = sum[k in r] U[i, k] * V[k, j]        ; factorise.ad:9
+ *
+ * Expressions are immutable and hash-consed: equal ones are the same pointer, and an argument's id is smaller than its
+ * user's. A node is one tensor; it reads nodes with smaller ids only, but for a recurrence (Group), whose PREV leaf
+ * stands for its state one step back. */
+#ifndef ADC_IR_H
+#define ADC_IR_H
+
+typedef enum { T_REAL, T_INT, T_BOOL } Type;
+
+/* ---------------------------------------------------------------- expr.c: scalar expressions */
+
+/* Leaves and structure first; then one row of ops.def each: OP_NEG, OP_ADD, OP_EXP ... */
+typedef enum {
+    OP_REAL,        /* a number: .real */
+    OP_INT,         /* .i */
+    OP_BOOL,        /* .i */
+    OP_VAR,         /* an index variable: .var; see VAR_* below */
+    OP_DIM,         /* the size of .dim (int); of the batch dim, the rows of this batch */
+    OP_TOTAL,       /* the full length of the batch dim (int) */
+    OP_READ,        /* .node at arg[0..rank-1]; in range for all values of the index variables */
+    OP_READ_IF,     /* the same, in range only where control reaches it: never to be hoisted out of a branch */
+    OP_CHECK,       /* arg[0] when 0 <= arg[0] < arg[1], else a run-time fault at .span: never hoisted either */
+    OP_DRAW,        /* Philox: arg[0] the linear element index; .i the key; .var 0 uniform in (0, 1), 1 normal */
+#define OP(id, name, nargs, result, props, text) OP_##id,
+#include "ops.def"
+#undef OP
+    OP_COUNT
+} Op;
+
+enum {              /* properties of operations (ops.def) */
+    P_COMMUTES = 1,
+    P_SAME = 2,     /* result and arguments share one type, REAL or INT */
+    P_REAL = 4,     /* arguments and result are REAL */
+    P_COSTLY = 8,   /* a call into libm or a division: worth sharing rather than computing again */
+    P_UNBOUNDED = 16,   /* a derivative can be infinite at finite arguments: keep it behind its guard */
+};
+
+typedef struct Ex Ex;
+typedef struct Node Node;
+typedef struct Dim Dim;
+struct Ex {
+    Op op;
+    Type type;
+    int id;                 /* grows: arguments first */
+    int nargs;
+    const Ex *const *arg;
+    double real;
+    int64_t i;
+    int var;
+    const Dim *dim;
+    Node *node;
+    Span span;              /* of OP_CHECK */
+    const Ex *chain;        /* hash table */
+    uint64_t hash;
+};
+
+/* Index variables. Within a node: 0 .. rank-1 are its axes, rank .. rank+nred-1 its reduction indices. While lowering:
+ * VAR_AXIS + p is the axis p places from the right of a value not yet given to a node; VAR_SCOPE + s an index variable
+ * of the model in scope. */
+enum { MAX_RANK = 16, VAR_AXIS = 64, VAR_SCOPE = 128 };
+
+struct Dim {
+    const char *name;
+    Span span;
+    int place;              /* in graph->dims */
+    bool batch;
+    bool declared_size;     /* = e or -D: .size is set */
+    const Ex *size;         /* its value in other dims and numbers; NULL: bound at load */
+    bool bound_by_data, bound_by_ids;   /* an axis of a data array; only an index(dim) */
+    bool failed;
+};
+
+const char *op_name(Op);
+bool op_has(Op, int property);
+const char *op_text(Op);                            /* C text of ops.def */
+
+const Ex *ex_real(Ctx *, double), *ex_int(Ctx *, int64_t), *ex_bool(Ctx *, bool);
+const Ex *ex_var(Ctx *, int var);
+const Ex *ex_dim(Ctx *, const Dim *);               /* its normal form when it has one */
+const Ex *ex_total(Ctx *);
+const Ex *ex_read(Ctx *, Node *, const Ex *const *index, bool guarded);
+const Ex *ex_check(Ctx *, const Ex *index, const Ex *size, Span);
+const Ex *ex_draw(Ctx *, int normal, uint64_t key, const Ex *index);
+const Ex *ex_op(Ctx *, Op, const Ex *const *arg);   /* canonical: laws that always hold are applied; ints are polynomials in normal form */
+const Ex *ex1(Ctx *, Op, const Ex *), *ex2(Ctx *, Op, const Ex *, const Ex *), *ex3(Ctx *, Op, const Ex *, const Ex *, const Ex *);
+const Ex *ex_cast(Ctx *, Type, const Ex *);         /* bool -> int -> real */
+const Ex *ex_where(Ctx *, const Ex *c, const Ex *a, const Ex *b);
+const Ex *ex_and(Ctx *, const Ex *, const Ex *), *ex_or(Ctx *, const Ex *, const Ex *), *ex_not(Ctx *, const Ex *);
+bool ex_is_int(const Ex *, int64_t *value);         /* an int constant */
+bool ex_is_number(const Ex *, double value);        /* the constant value, of any type */
+bool ex_uses_var(const Ex *, int var);
+void ex_vars(Ctx *, const Ex *, bool *used, int n);  /* marks used[v] for v < n */
+
+/* Replaces index variables: map(data, var) gives what stands for it, or NULL to keep it. guarded: reads whose index
+ * changed become OP_READ_IF (the new index is in range only under a guard that the caller adds). */
+typedef const Ex *(*VarMap)(void *data, int var);
+const Ex *ex_map_vars(Ctx *, const Ex *, VarMap, void *data, bool guarded);
+/* Rebuilds bottom-up; leaf(data, e) may give another expression for a READ, READ_IF, DIM ... (its arguments already
+ * rebuilt), or NULL to keep it. */
+typedef const Ex *(*ExLeaf)(void *data, const Ex *e);
+const Ex *ex_rebuild(Ctx *, const Ex *, ExLeaf, void *data);
+void ex_print(Ctx *, const Ex *, const Node *in, Str *out);     /* names of in's indices; in may be NULL */
+
+/* ---------------------------------------------------------------- poly.c, prove.c: index arithmetic */
+
+typedef struct { int var; const Ex *lo, *hi; } Range;           /* lo <= var < hi */
+typedef struct {                                                /* what is known where an index stands */
+    const Range *range; int nranges;                            /* later ranges may use earlier variables */
+    const Ex *const *guard; int nguards;                        /* bool expressions that hold */
+} Facts;
+bool prove_nonnegative(Ctx *, const Ex *, const Facts *);       /* of an int expression, for all dims >= 1 */
+bool prove_equal(Ctx *, const Ex *, const Ex *);                /* sizes: equality of normal forms */
+bool linear_in(Ctx *, const Ex *, int var, const Ex **coefficient, const Ex **rest);    /* e = coefficient * var + rest */
+const Ex *upper_bound(Ctx *, const Ex *, const Facts *);        /* without the facts' variables, or NULL */
+const Ex *lower_bound(Ctx *, const Ex *, const Facts *);
+
+/* ---------------------------------------------------------------- graph.c: nodes */
+
+typedef enum {
+    N_DATA,         /* an input array (prepared); .place in graph->data */
+    N_MASK,         /* of the same array: bool, where it has a value */
+    N_PARAM,        /* .place in graph->params */
+    N_HYPER,        /* .place in graph->hypers; rank 0 */
+    N_PREV,         /* in .group: its state .place one step back; axis 0 is the sequential index */
+    N_COMPUTE,      /* out[axes] = reduce[red] body */
+    N_SCATTER,      /* out[target(red)] += body(red): zero elsewhere; axes are not used by the body */
+    N_OPAQUE,       /* .opaque of .input, once at load */
+} NodeKind;
+
+typedef enum { R_NONE, R_SUM, R_PROD, R_MAX, R_MIN, R_ARGMAX, R_ARGMIN, R_ANY, R_ALL } Reduce;
+typedef enum { O_LOWRANK, O_PCA, O_SVDVALS, O_QUANTILE } Opaque;
+typedef enum { STAGE_COMPILE, STAGE_LOAD, STAGE_RUN, STAGE_EPOCH, STAGE_STEP } Stage;
+
+typedef struct { const Ex *size; const Dim *dim; const char *name; } Axis;     /* dim: the axis' name or NULL; name: its index letter */
+
+typedef struct { Node *prev, *state, *init; } State;            /* prev[t] is state[t - dir], at the first step init */
+typedef struct Group {
+    int id;
+    int dir;                /* 1: t runs up from 0; -1: down from size - 1 */
+    const Ex *size;
+    const char *name;       /* of the index */
+    VEC(State) states;
+} Group;
+
+struct Node {
+    int id;
+    NodeKind kind;
+    Type type;
+    int rank;
+    Axis axis[MAX_RANK];
+    int nred;
+    struct { const Ex *lo, *hi; const char *name; } red[MAX_RANK];      /* bounds may use axes and earlier reduction indices */
+    Reduce reduce;
+    const Ex *body;
+    const Ex *arg;                      /* of R_ARGMAX, R_ARGMIN: what is returned for the best element (the first of equals) */
+    const Ex *target[MAX_RANK];         /* of N_SCATTER */
+    const Dim *labels;                  /* values are labels of this dim, 0 .. size-1 */
+    const Ex *vmin, *vmax;              /* ints: inclusive bounds when known, in dims */
+    Group *group;                       /* of N_PREV */
+    int place;
+    Opaque opaque; Node *input; const Ex *k;    /* of N_OPAQUE; k: rank (int) or quantile (real, constant) */
+    Span span;
+    const char *name;                   /* of the model, or NULL; adjoints: 'dW' is the adjoint of W */
+    Node *adjoint_of;
+    int let;                            /* > 0: a name of the model, kept apart from equal nodes while lowering */
+    bool stop;                          /* no gradient flows */
+    struct { Node *value; Node *const *arg; const Ex *const *rule; int n; } *vjp;       /* a reverse rule replaces the table */
+    uint64_t hash; Node *chain;
+};
+
+typedef struct { const char *name; const Ast *ast; Node *node; int axes_known; const char *prepare; bool missing; int64_t lo, hi; const Ast *columns; } DataDecl;
+typedef struct {
+    const char *name; const Ast *ast; Node *node;
+    int init;                           /* AdInit of adrt.h */
+    const Ex *draw[2];                  /* real scalars; arguments of the draw */
+    const char *file;
+    Node *fill;                         /* shape of the param, or rank 0 */
+    int constraint; const Ex *bound[2];
+    bool frozen;
+    Node *grad;                         /* of the sum of losses; NULL: nothing flows */
+} ParamDecl;
+typedef struct { const char *name; double value; Node *node; const Ast *ast; } HyperDecl;
+typedef struct { const char *name; Span span; Node *node; bool named; } Root;   /* losses, metrics: rank 0; outputs; asserts: bool rank 0; lets */
+typedef struct { const char *key, *text; Span span; const Ast *value; } Setting;
+
+typedef struct Graph {
+    VEC(Node *) node;                   /* in dependency order */
+    VEC(Group *) group;
+    VEC(Dim *) dims;
+    VEC(DataDecl) data; VEC(ParamDecl) params; VEC(HyperDecl) hypers;
+    VEC(Root) losses, metrics, outputs, asserts, lets;
+    VEC(Setting) settings;
+    int precision;                      /* 32 or 64 */
+    const char *name;                   /* of the model: file name without .ad, as a C identifier */
+    Dim *batch;                         /* or NULL */
+    Node *table[4096];                  /* sharing */
+} Graph;
+
+Graph *graph_new(Ctx *);
+Node *node_leaf(Ctx *, Graph *, NodeKind, Type, int rank, const Axis *, int place, const char *name, Span);
+/* Builds a comprehension from expressions in any variables: axes[p] stands for var axis_var[p], reductions likewise. */
+typedef struct { int var; const Ex *lo, *hi; const char *name; } Index;
+Node *node_compute(Ctx *, Graph *, int rank, const Axis *, const int *axis_var, int nred, const Index *red, Reduce, const Ex *body, const Ex *arg, const char *name, Span);
+Node *node_scatter(Ctx *, Graph *, int rank, const Axis *, int nred, const Index *red, const Ex *const *target, const Ex *body, const char *name, Span);
+Node *node_opaque(Ctx *, Graph *, Opaque, Node *input, const Ex *k, int rank, const Axis *, const char *name, Span);
+Group *group_new(Ctx *, Graph *, int dir, const Ex *size, const char *name);
+Node *node_prev(Ctx *, Graph *, Group *, Type, int rank, const Axis *, Node *init, const char *name, Span);
+bool is_leaf(const Node *);
+void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
+void node_print(Ctx *, const Node *, Str *), graph_print(Ctx *, const Graph *, FILE *), graph_dot(Ctx *, const Graph *, FILE *);
+bool verify(Ctx *, const Graph *);      /* bug() naming ctx->pass when an invariant is broken */
+
+/* Rebuilds the graph with every node mapped; the base of all passes. body: a node's new body or NULL to copy with reads
+ * replaced; drops what no root reaches. */
+typedef struct GraphMap GraphMap;
+
+/* ---------------------------------------------------------------- the middle */
+
+Graph *lower(Ctx *, const Ast *, int file);             /* names, shapes, types; every mistake beyond syntax is found here. NULL after errors */
+bool check_settings(Ctx *, Graph *, const Ast *train);  /* settings.c: the train block */
+
+/* derive.c: d op / d arg[k] as an expression, NULL when it is zero everywhere; *known is false when there is none */
+const Ex *derivative(Ctx *, const Ex *e, int k, bool *known);
+
+/* grad.c. gradient: one node per x (NULL: s does not depend on it). seed NULL: 1, s is a scalar. */
+void gradient(Ctx *, Graph *, Node *s, Node *const *x, int n, Node **dx, Span);
+Node *tangent(Ctx *, Graph *, Node *e, Node *x, Node *v, Span);         /* jvp; NULL: zero */
+
+Graph *differentiate(Ctx *, Graph *);       /* requires: losses. ensures: params[].grad */
+Graph *simplify(Ctx *, Graph *);            /* algebraic laws, sharing, pruning */
+Graph *fuse(Ctx *, Graph *);                /* substitutes nodes into their only reader where nothing is computed twice */
+Stage *stage(Ctx *, const Graph *);         /* [node id] the earliest stage at which it can be known */
+
+/* ---------------------------------------------------------------- the back end */
+
+typedef struct Loops Loops;
+Loops *schedule(Ctx *, const Graph *);
+void loops_print(Ctx *, const Loops *, FILE *);
+void emit_c(Ctx *, const Graph *, const Loops *, int file, Str *out);
+void emit_header(Ctx *, const Graph *, Str *out);
+
+#endif
