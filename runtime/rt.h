@@ -13,6 +13,8 @@
 
 typedef enum { EXIT_FINE, EXIT_BAD_DATA, EXIT_USAGE, EXIT_IO, EXIT_DIVERGED = 5, EXIT_GRADIENT, EXIT_INTERRUPTED = 130 } ExitCode;
 
+/* One line without a newline. A message about a place opens with it: 'iris.csv:12:5: error: ...', 'A.npy: error: ...';
+ * one that has no ': error: ' in it gets the program's name in front by whoever prints it. */
 typedef struct { char text[1024]; } Err;
 
 /* err.c */
@@ -27,6 +29,7 @@ int64_t array_count(const Array *);
 double array_get(const Array *, int64_t i);             /* any type as double; exact below 2^53 */
 int64_t array_get_int(const Array *, int64_t i);
 void array_free(Array *);
+bool array_reserve(Array *);                            /* rank and shape to zeroed data; false: too many elements */
 void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; aborts with a message when there is none */
 double real_get(int f64, const void *a, int64_t i);
 void real_set(int f64, void *a, int64_t i, double v);
@@ -40,6 +43,7 @@ void output_abandon(Output *);
 /* npy.c: NPY 1-3 read, 1.0 written; .npz members (stored or deflated is refused by name) as "file.npz#member" */
 int npy_read(const char *path, Array *, Err *);
 int npy_write(const char *path, const Array *, Err *);
+void swap_bytes(void *data, size_t size, int64_t n);    /* of n elements of 1, 2, 4 or 8 bytes */
 
 /* safetensors.c */
 typedef struct { char *name; Array array; } Tensor;
@@ -49,19 +53,40 @@ int tensors_write(const char *path, const Tensors *, Err *);
 const Tensor *tensors_find(const Tensors *, const char *name);
 const char *tensors_meta(const Tensors *, const char *key);
 void tensors_free(Tensors *);
+int tensors_add(Tensors *, const char *name, Array);    /* takes the array over */
+void tensors_note(Tensors *, const char *key, const char *value);      /* one metadata pair, copied */
+void json_put(FILE *, const char *text);                /* quoted and escaped */
+char *json_get(const char **at, const char *end);       /* a quoted string, unescaped, malloced; NULL: not one */
 
 /* table.c: CSV (RFC 4180; .tsv with tabs), header or none, cells as text with their place; .libsvm and .idx as arrays */
-typedef struct { char *path; int ncolumns; char **header; int64_t nrows; char **cell; int *line, *column; } Table;
+typedef struct {
+    char *path;
+    int ncolumns;
+    char **header;              /* [ncolumns], NULL when the first row is data */
+    int64_t nrows;
+    char **cell;                /* [nrows][ncolumns] */
+    int *line, *column;         /* of each cell, from 1 */
+    char *text;                 /* the file, which header and cells point into */
+} Table;
+int file_read(const char *path, char **text, size_t *size, Err *);      /* whole, with a 0 behind it */
 int table_read(const char *path, Table *, Err *);
+void table_promote(Table *);                                    /* the first row is a header after all */
 int table_column(const Table *, const char *name, Err *);       /* its place, or -1 with the nearest name */
+bool table_missing(const Table *, int64_t row, int column);     /* empty, nan or NA */
 int table_number(const Table *, int64_t row, int column, double *, Err *);      /* strict, locale-free */
+int table_error(const Table *, int64_t row, int column, Err *, const char *what);       /* 'f:l:c: error: 'cell' what (column "x")' */
 void table_free(Table *);
+int text_number(const char *text, double *);            /* 0: a number, 1: not one, 2: out of range; blanks around it allowed */
+int idx_read(const char *path, Array *, Err *);         /* MNIST's format */
+int libsvm_read(const char *path, int64_t columns, Array *X, Array *y, Err *);      /* columns: at least so many, 0: as found */
 
 /* labels.c: text labels of an index(c) axis, in sorted order */
 typedef struct { int dim; int n; char **label; } Labels;
 int labels_from(Labels *, char *const *text, int64_t n);        /* distinct values, sorted */
 int labels_find(const Labels *, const char *text);              /* place or -1 */
 void labels_free(Labels *);
+char *labels_json(const Labels *);                              /* ["a", "b"], malloced */
+int labels_parse(Labels *, const char *json);                   /* back again: EXIT_FINE or EXIT_BAD_DATA */
 
 /* philox.c (Salmon et al. 2011), draw.c: initial draws of a param in natural units, by name and element, honouring its
  * constraint; an impossible fill or draw is an error. shape as in model->params[p]; a = run->draw + 4 p. */
@@ -81,7 +106,8 @@ int constraint_check(const AdModel *, int p, const int64_t *dims, const double *
 /* svd.c: one-sided Jacobi on the smaller side after QR; used by the opaque operations of adrt.h */
 int svd(int64_t m, int64_t n, const double *A, double *U, double *s, double *V);    /* A[m,n] = U[m,r] diag(s) V[n,r]', r = min; descending */
 
-/* dataset.c: where data comes from (--data), dims bound and checked, preparation, splits, rows of a batch */
+/* dataset.c: what the data of a run is, prepared, split and dealt out in batches. fetch.c: an array's values from its
+ * file. bind.c: the size of every dim, checked against the arrays. */
 typedef struct { const char *name, *file; } DataArg;            /* --data FILE (name NULL) or NAME=FILE[#COLUMNS] */
 typedef struct {
     const AdModel *model;
@@ -89,22 +115,40 @@ typedef struct {
     int batch_dim;              /* -1: none */
     int64_t rows;               /* length of the batch dim over all of the data, 0 when none */
     Array *raw;                 /* [ndata] before preparation: real of the model, int64 or uint8 */
-    uint8_t **mask;             /* [ndata] or NULL */
+    uint8_t **mask;             /* [ndata] or NULL: 1 where a missing array has a value */
     double **mean, **sd;        /* [ndata] column statistics of prepared arrays, else NULL */
+    bool stored_fit;            /* they came with a model: dataset_fit leaves them alone */
     Labels *labels; int nlabels;
     uint64_t hash;              /* of all data, for records and checkpoints */
     char *path;                 /* of the table, for messages */
 } Dataset;
-typedef struct { int64_t rows; void **data; uint8_t **mask; bool owned; } View;     /* prepared rows, ready for AdRun */
+/* Prepared rows, ready for AdRun. One made by view_batch shares with its source the arrays without a batch axis. */
+typedef struct { int64_t rows, capacity; void **data; uint8_t **mask; bool owned; } View;
 
-/* given: dims by --dim or a loaded model; stored: statistics and labels of a loaded model, or NULL */
+/* given: dims by --dim (-1: says nothing), or NULL; stored: a loaded model, whose dims, statistics and labels hold, or NULL */
 int dataset_load(Dataset *, const AdModel *, const DataArg *, int nargs, const int64_t *given, const Tensors *stored, Err *);
 void dataset_fit(Dataset *, const int64_t *train, int64_t n);       /* column statistics over these rows (NULL: all) */
 void dataset_view(const Dataset *, const int64_t *rows, int64_t n, View *);         /* prepared copies; rows NULL: all */
-void view_batch(const Dataset *, const View *, const int64_t *rows, int64_t n, View *out);   /* gathers into out, reused */
+void view_batch(const Dataset *, const View *, const int64_t *rows, int64_t n, View *out);   /* gathers into out (at first {0}), reused */
 void view_free(const Dataset *, View *);
+bool has_batch_axis(const Dataset *, int d);            /* the first axis of data d is the sample axis */
 int dataset_store(const Dataset *, Tensors *);          /* adds statistics, label maps and dims to a model file's metadata */
 void dataset_free(Dataset *);
+
+typedef struct {                                        /* fetch.c: one array as its file has it */
+    Array array;                /* final type; labels not yet mapped: no data, only shape */
+    Table *table;               /* where its cells are, or NULL */
+    int *columns, ncolumns;     /* of the table */
+    const char *path;
+    bool text;                  /* some cell of an index(c) array is no integer: labels */
+} Fetched;
+typedef struct { int n; Table **table; char **paths; int npaths; } Sources;      /* tables read so far, path names kept */
+int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
+int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, Err *, const char *what);    /* with its place */
+void fetch_free(Fetched *, int n, Sources *);
+/* bind.c: dims of ds->raw's shapes, of ids and labels; every conflict is an error */
+int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
+int bind_ids(Dataset *, const Fetched *, Err *);        /* every id within its dim */
 
 /* options.c: the command line and the train block, one table: name, default, help, check. Unknown: nearest match. */
 typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha; int nesterov, lazy, history; char line_search[16]; } OptimSpec;
