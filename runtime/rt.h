@@ -150,57 +150,161 @@ void fetch_free(Fetched *, int n, Sources *);
 int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
 int bind_ids(Dataset *, const Fetched *, Err *);        /* every id within its dim */
 
-/* options.c: the command line and the train block, one table: name, default, help, check. Unknown: nearest match. */
-typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha; int nesterov, lazy, history; char line_search[16]; } OptimSpec;
+/* spec.c: the small expressions of settings: numbers, lists, sgd(lr = 0.01). `where` opens every message. */
+typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; } OptimSpec;
 typedef struct { char kind[16]; double warmup, every, factor, final; } ScheduleSpec;
+int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3, -inf */
+int spec_list(const char *text, double *, int most, int *n, const char *where, Err *);   /* [a, b] or a,b or a */
+int spec_bool(const char *text, bool *, const char *where, Err *);
+int spec_optimizer(const char *text, OptimSpec *, const char *where, Err *);
+int spec_schedule(const char *text, ScheduleSpec *, const char *where, Err *);
+int spec_cells(const char *text, char *array, size_t size, double *fraction, const char *where, Err *);
+double schedule_factor(const ScheduleSpec *, int64_t now, int64_t all);         /* of the learning rate */
+
+/* options.c: the command line and the train block, one table: name, default, help, check. Unknown: nearest match. */
+typedef struct { const char *key, *value, *from; } Setting;     /* in force; from: "default", "mlp.ad:12" or "command line" */
 typedef struct {
-    char command[16];                   /* train eval predict check-grad bench info */
-    DataArg *data, *test; int ndata, ntest;
+    char command[16];                   /* train eval predict check-grad bench info help */
+    DataArg *data, *test, *out, *grad; int ndata, ntest, nout, ngrad;
     int64_t *given;                     /* [ndims], -1 where --dim says nothing */
-    double *hyper;                      /* [nhypers] */
+    double *hyper; bool *hyper_given;   /* [nhypers] */
     OptimSpec optimizer; ScheduleSpec schedule;
-    int64_t epochs, steps, batch, restarts, patience, threads; bool shuffle;
-    double clip, tol, split[3]; bool split_given;
+    int64_t epochs, steps, batch, restarts, patience, threads; bool shuffle;    /* epochs or steps is -1; batch, patience: 0 none; threads 0: all */
+    double clip, tol, split[3]; bool split_given;           /* clip, tol: 0 none */
     char holdout_array[256]; double holdout;
     uint64_t seed;
-    struct { const char *name, *file; } *out, *grad; int nout, ngrad;
     const char *model, *init, *freeze, *checkpoint, *resume, *report, *history, *record;
     char progress[8]; bool quiet, on_nan_continue;
+    Setting *setting; int nsettings;    /* every key of the train block */
+    char **owned; int nowned;
 } Options;
 int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help was printed */
 void options_free(Options *);
-void options_help(const AdModel *, FILE *);
+void options_help(const AdModel *, const Options *, FILE *);
 
 /* optim.c: sgd adam adamw rmsprop adagrad on flat arrays (conventions of PyTorch), both element types */
 typedef struct Optim Optim;
 Optim *optim_new(const OptimSpec *, int f64, int64_t n);
+void optim_reset(Optim *);                              /* as new, for the next restart */
 void optim_step(Optim *, double lr, void *x, const void *g);
+int optim_state(Optim *, void **state, int64_t **steps);        /* how many arrays of n; for checkpoints */
 void optim_free(Optim *);
-/* lbfgs.c (strong Wolfe), lm.c: drivers that call back for loss and gradient */
 
-/* train.c: one run: steps, epochs, validation, patience, divergence. restarts.c: many of them on threads, summary. */
-/* results.c: what a command found, for printing, history, record and report */
-typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
+/* session.c: what all runs share, read-only once open: data in its parts, the params of --init, which params learn */
+enum { PART_TRAIN, PART_VALIDATION, PART_TEST, PART_ALL, PARTS };
+typedef struct { bool present; const Dataset *dataset; int64_t rows; int64_t *dims; View view; void *load; } Part;
 typedef struct {
-    const AdModel *model; const Options *options; const Dataset *dataset;
+    const AdModel *model; const Options *options;
+    Dataset data, test; bool has_data, has_test;
+    Tensors init; bool has_init;
+    Part part[PARTS];
+    double *hyper;              /* [nhypers] */
+    bool *learns;               /* [nparams] */
+    int64_t *order;             /* rows of the training part, then validation, then test */
+    double load_seconds;
+} Session;
+int session_open(Session *, const AdModel *, const Options *, Err *);
+void session_close(Session *);
+int session_part_all(Session *, Err *);                 /* opens PART_ALL when it is not */
+double clock_seconds(void);
+
+/* worker.c: one AdRun with its memory. Learnable params lie in one flat array x, their gradients in g: the free ones in
+ * place, then the unconstrained coordinates of the constrained ones, whose natural values follow, then the frozen ones. */
+typedef struct {
+    AdRun run;
+    const Session *session;
+    int64_t n, kept;            /* elements the optimiser moves; those and the natural values behind them */
+    void *x, *g;
+    int *constrained, nconstrained;
+    int64_t *at, *count, *last; /* [nparams] place in x or behind, elements, length of the last axis */
+    int64_t *natural;           /* [nparams] place of the natural values; at[] itself when not constrained */
+    int64_t *dims;              /* of a mini-batch */
+    View batch;
+} Worker;
+int worker_open(Worker *, const Session *, Err *);
+void worker_close(Worker *);
+void worker_use(Worker *, int part);
+void worker_use_batch(Worker *, const int64_t *rows, int64_t n);        /* rows of the training part */
+int worker_start(Worker *, uint64_t seed, Err *);       /* initial params: --init, else draws */
+double worker_step(Worker *);                           /* loss, and g at x */
+void worker_moved(Worker *);                            /* x has moved: natural values follow */
+double worker_eval(Worker *, int part);                 /* loss and metrics of a part in evaluation mode */
+int worker_outputs(Worker *, int part, Array *outputs, Err *);
+int worker_fault(const Worker *, Err *);                /* words run->fault; EXIT_FINE when there is none */
+size_t worker_element(const Worker *);
+
+/* lbfgs.c (Liu and Nocedal 1989, strong Wolfe), lm.c (Marquardt 1963, More 1978): one step from x, loss and g at x known;
+ * 1 moved, 0 nowhere to go, -1 the loss around is not finite */
+typedef struct Lbfgs Lbfgs;
+Lbfgs *lbfgs_new(const OptimSpec *, Worker *);
+void lbfgs_reset(Lbfgs *);
+int lbfgs_step(Lbfgs *, double lr, double loss);
+void lbfgs_free(Lbfgs *);
+typedef struct Lm Lm;
+Lm *lm_new(Worker *, Err *);                            /* NULL: no sum of squares, the reason is in err */
+void lm_reset(Lm *);
+int lm_step(Lm *, double loss);
+void lm_free(Lm *);
+
+/* train.c: one run: steps, epochs, validation, patience, divergence */
+typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
+typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
+typedef struct { int64_t epochs, steps; bool diverged; int signal; char message[1024]; } Outcome;
+typedef struct Trainer Trainer;
+typedef struct Progress Progress;
+Trainer *trainer_new(Worker *, Progress *, Err *);
+int trainer_run(Trainer *, int64_t restart, History *, Outcome *, Err *);
+void trainer_free(Trainer *);
+void history_add(History *, HistoryRow);
+
+/* signals.c */
+void signals_watch(void);
+int signals_seen(void);                                 /* the number of the first one, 0 when none came */
+
+/* results.c: what a command found, for printing, history, record and report */
+typedef struct {
+    const AdModel *model; const Options *options; const Session *session; const Dataset *dataset;
     HistoryRow *history; int64_t nhistory;
-    int64_t restarts, best;                     /* which restart the parameters below are of */
-    const char **name; int nvalues;             /* loss, metrics, validation_* and test_* ones */
+    int64_t restarts, done, best;               /* done: finished; best: which restart the parameters below are of */
+    char **name; int nvalues;                   /* loss, metrics, validation_* and test_* ones */
     double *value;                              /* [restarts][nvalues] */
     void **param;                               /* [nparams] final (best) natural values */
     Array *output;                              /* [noutputs] over all rows; data NULL when not computed */
     int64_t epochs_run, steps_run; double load_seconds, train_seconds;
-    bool diverged; char message[1024];
+    int64_t ndiverged; bool diverged; int signal; char message[1024];
 } Results;
+int results_open(Results *, const Session *, int64_t restarts);         /* names of the values */
+void results_values(Worker *, double *value);                           /* evaluates every part */
+void results_params(Results *, const Worker *);
+void results_free(Results *);
 void results_print(const Results *, FILE *);                    /* 'name value' lines; with restarts the summary */
+typedef struct { double mean, sd, min, q1, median, q3, max; } Summary;
+Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
 int record_write(const Results *, const char *path, Err *);     /* .json */
 int report_write(const Results *, const char *path, Err *);     /* one self-contained .html */
+char *setting_text(const Options *, const char *key);
 
-/* progress.c */
-typedef struct Progress Progress;
-Progress *progress_start(const char *mode, int64_t epochs, int64_t restarts);
-void progress_tick(Progress *, int64_t restart, int64_t epoch, double loss);
+/* model_file.c: trained params with all that predict needs */
+int model_write(const Results *, const char *path, Err *);
+int init_param(const Session *, int p, const int64_t *dims, void *out, Err *);  /* from the file of --init */
+
+/* outputs.c: arrays of --out and --grad as .npy or .csv */
+int output_write(const Dataset *, const AdModel *, const char *name, const Array *, const int *axes, int labels, const char *path, Err *);
+int outputs_write(const Results *, Err *);
+
+/* one file a command: restarts.c evaluate.c checkgrad.c info.c bench.c; main.c picks one */
+int command_train(Session *, Err *);
+int command_eval(Session *, Err *);
+int command_predict(Session *, Err *);
+int command_checkgrad(Session *, Err *);
+int command_bench(Session *, Err *);
+int command_info(const AdModel *, const Options *, FILE *);
+
+/* progress.c: on standard error; silent when mode says so */
+Progress *progress_start(const char *mode, bool quiet, int64_t epochs, int64_t restarts);
+void progress_tick(Progress *, int64_t restart, int64_t epoch, double loss, double validation);  /* often, from any thread */
+void progress_done(Progress *, int64_t restart, double loss);           /* a restart is over */
 void progress_end(Progress *);
 
 #endif
