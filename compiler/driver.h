@@ -56,7 +56,8 @@ typedef struct {
     int status;
 } Compile;
 
-const char *const *pass_names(int *n);
+enum { MAX_PASSES = 32 };
+int pass_names(const char **names);     /* fills at most MAX_PASSES; how many */
 bool pass_is_optional(const char *name);
 
 /* ---------------------------------------------------------------- files.c: reading paths, writing whole files */

@@ -21,7 +21,16 @@ static void pass_differentiate(Compile *c) { c->graph = differentiate(c->ctx, c-
 static void pass_simplify(Compile *c) { c->graph = simplify(c->ctx, c->graph); }
 static void pass_fuse(Compile *c) { c->graph = fuse(c->ctx, c->graph); }
 static void pass_schedule(Compile *c) { c->loops = schedule(c->ctx, c->graph); }
-static void pass_emit(Compile *c) { emit_c(c->ctx, c->graph, c->loops, c->file, &c->code); }
+static void pass_emit(Compile *c)
+{
+    emit_c(c->ctx, c->graph, c->loops, c->file, &c->code);
+    if (c->ctx->options.standalone && error_count(c->ctx) == 0) {
+        Str joined = {0};
+        standalone_join(c, &joined);
+        str_free(&c->code);
+        c->code = joined;
+    }
+}
 
 enum { REQUIRED, OPTIONAL };            /* OPTIONAL: --skip=PASS leaves it out, and the answers are the same */
 enum { AFTER_ERRORS = true };           /* runs in spite of errors, to report the model's other mistakes too */
@@ -40,13 +49,12 @@ static const Pass passes[] = {
 };
 enum { NPASSES = sizeof passes / sizeof *passes };
 
-const char *const *pass_names(int *n)
+int pass_names(const char **names)
 {
-    static const char *const names[NPASSES] = {
-        "parse", "specialise", "lower", "differentiate", "simplify", "fuse", "schedule", "emit",
-    };
-    *n = NPASSES;
-    return names;
+    _Static_assert((int)NPASSES <= (int)MAX_PASSES, "a list of all passes fits");
+    for (int i = 0; i < NPASSES; i++)
+        names[i] = passes[i].name;
+    return NPASSES;
 }
 
 bool pass_is_optional(const char *name)

@@ -167,8 +167,8 @@ static bool take_emit(Command *command, const char *word)
 
 static bool known_pass(const char *word)
 {
-    int n;
-    const char *const *names = pass_names(&n);
+    const char *names[MAX_PASSES];
+    int n = pass_names(names);
     return is_one_of(word, names, n) || unknown("pass", word, names, n, "docs/cli.md lists them");
 }
 
