@@ -87,6 +87,8 @@ static int csv_quoted(CsvIn *in)
             return csv_error(in, line, from, line_start, "this quoted field is never closed");
         if (*s == '"' && *++s != '"')
             break;
+        if (!*s)
+            return csv_error(in, in->line, s, in->line_start, "a zero byte: this is no text file");
         if (*s == '\n') {
             in->line++;
             in->line_start = s + 1;
