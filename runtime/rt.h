@@ -250,12 +250,22 @@ void lm_free(Lm *);
 typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
 typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
 typedef struct { int64_t epochs, steps; bool diverged; int signal; char message[1024]; } Outcome;
-typedef struct Trainer Trainer;
+typedef struct {                            /* where a run stands; with x and the optimiser's state all that a resume needs */
+    int64_t epoch, batch, steps;            /* done: epochs, batches of the next one, steps of the optimiser */
+    int64_t best_epoch, stale, finite_epoch;
+    double sum, weight, best, previous, finite;
+} RunState;
 typedef struct Progress Progress;
+typedef struct Trainer Trainer;
 Trainer *trainer_new(Worker *, Progress *, Err *);
-int trainer_run(Trainer *, int64_t restart, History *, Outcome *, Err *);
+int trainer_run(Trainer *, int64_t restart, History *, Outcome *, double *value, Err *);   /* value: see results_values */
 void trainer_free(Trainer *);
 void history_add(History *, HistoryRow);
+
+/* checkpoint.c: the state of one run on disk; bit-identical resume */
+typedef struct { RunState *state; void *kept, *best; size_t kept_bytes; Optim *optim; History *history; uint64_t *step; } Resumable;
+int checkpoint_write(const Session *, const Resumable *, const char *path, Err *);
+int checkpoint_read(const Session *, const Resumable *, const char *path, Err *);
 
 /* signals.c */
 void signals_watch(void);
@@ -283,7 +293,6 @@ Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
 int record_write(const Results *, const char *path, Err *);     /* .json */
 int report_write(const Results *, const char *path, Err *);     /* one self-contained .html */
-char *setting_text(const Options *, const char *key);
 
 /* model_file.c: trained params with all that predict needs */
 int model_write(const Results *, const char *path, Err *);
@@ -303,8 +312,8 @@ int command_info(const AdModel *, const Options *, FILE *);
 
 /* progress.c: on standard error; silent when mode says so */
 Progress *progress_start(const char *mode, bool quiet, int64_t epochs, int64_t restarts);
-void progress_tick(Progress *, int64_t restart, int64_t epoch, double loss, double validation);  /* often, from any thread */
-void progress_done(Progress *, int64_t restart, double loss);           /* a restart is over */
+void progress_tick(Progress *, int64_t epoch, double loss, double validation);      /* often, from any thread */
+void progress_done(Progress *, double loss);            /* a restart is over */
 void progress_end(Progress *);
 
 #endif
