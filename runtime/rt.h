@@ -213,7 +213,7 @@ double clock_seconds(void);
 typedef struct {
     AdRun run;
     const Session *session;
-    int64_t n, kept;            /* elements the optimiser moves; those and the natural values behind them */
+    int64_t n, kept, all;       /* elements the optimiser moves; with the natural values behind them; with the frozen ones */
     void *x, *g;
     int *constrained, nconstrained;
     int64_t *at, *count, *last; /* [nparams] place in x or behind, elements, length of the last axis */

@@ -85,9 +85,9 @@ int worker_open(Worker *w, const Session *s, Err *err)
         for (int a = 0; a < m->params[p].rank; a++)
             w->count[p] *= w->last[p] = s->part[PART_TRAIN].dims[m->params[p].axes[a]];
     }
-    int64_t end = worker_layout(w);
-    w->x = rt_alloc((size_t)end * worker_element(w));
-    w->g = rt_alloc((size_t)end * worker_element(w));
+    w->all = worker_layout(w);
+    w->x = rt_alloc((size_t)w->all * worker_element(w));
+    w->g = rt_alloc((size_t)w->all * worker_element(w));
 
     AdRun *run = &w->run;
     run->param = rt_alloc(np * sizeof *run->param);

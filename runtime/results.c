@@ -1,0 +1,162 @@
+/* results.c: the values a command reports and how they are printed.
+ *
+ * One name a value: loss (the sum of all losses), each named loss, each metric; then the same for the validation and the
+ * test part under a prefix. One run prints
+ *
+ *     loss 15.228833347801062
+ *     svd 15.228833347798915
+ *
+ * and several restarts print a table, one line a name, then the values of the best one as best_loss, best_svd ... */
+#include "rt.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const results_prefix[] = { "", "validation_", "test_" };
+
+static char *results_name(const char *prefix, const char *name)
+{
+    size_t n = strlen(prefix) + strlen(name) + 1;
+    char *text = rt_alloc(n);
+    snprintf(text, n, "%s%s", prefix, name);
+    return text;
+}
+
+int results_open(Results *r, const Session *s, int64_t restarts)
+{
+    const AdModel *m = s->model;
+    memset(r, 0, sizeof *r);
+    r->model = m;
+    r->options = s->options;
+    r->session = s;
+    r->dataset = &s->data;
+    r->restarts = restarts;
+    r->load_seconds = s->load_seconds;
+    r->name = rt_alloc(3 * ((size_t)m->nlosses + (size_t)m->nmetrics + 2) * sizeof *r->name);
+    for (int part = PART_TRAIN; part <= PART_TEST; part++) {
+        if (!s->part[part].present)
+            continue;
+        if (m->nlosses)
+            r->name[r->nvalues++] = results_name(results_prefix[part], "loss");
+        for (int i = 0; i < m->nlosses; i++)
+            if (m->losses[i].named)
+                r->name[r->nvalues++] = results_name(results_prefix[part], m->losses[i].name);
+        for (int i = 0; i < m->nmetrics; i++)
+            r->name[r->nvalues++] = results_name(results_prefix[part], m->metrics[i].name);
+    }
+    r->value = rt_alloc(((size_t)restarts * (size_t)r->nvalues + 1) * sizeof *r->value);
+    r->param = rt_alloc(((size_t)m->nparams + 1) * sizeof *r->param);
+    r->output = rt_alloc(((size_t)m->noutputs + 1) * sizeof *r->output);
+    return EXIT_FINE;
+}
+
+void results_values(Worker *w, double *value)
+{
+    const AdModel *m = w->run.model;
+    for (int part = PART_TRAIN; part <= PART_TEST; part++) {
+        if (!w->session->part[part].present)
+            continue;
+        double loss = worker_eval(w, part);
+        if (m->nlosses)
+            *value++ = loss;
+        for (int i = 0; i < m->nlosses; i++)
+            if (m->losses[i].named)
+                *value++ = w->run.loss[i];
+        for (int i = 0; i < m->nmetrics; i++)
+            *value++ = w->run.metric[i];
+    }
+}
+
+void results_params(Results *r, const Worker *w)
+{
+    for (int p = 0; p < r->model->nparams; p++) {
+        size_t bytes = (size_t)w->count[p] * worker_element(w);
+        free(r->param[p]);
+        r->param[p] = rt_alloc(bytes);
+        memcpy(r->param[p], w->run.param[p], bytes);
+    }
+}
+
+void results_free(Results *r)
+{
+    for (int i = 0; i < r->nvalues; i++)
+        free(r->name[i]);
+    for (int p = 0; r->param && p < r->model->nparams; p++)
+        free(r->param[p]);
+    for (int i = 0; r->output && i < r->model->noutputs; i++)
+        array_free(&r->output[i]);
+    free(r->name);
+    free(r->value);
+    free(r->param);
+    free(r->output);
+    free(r->history);
+    memset(r, 0, sizeof *r);
+}
+
+/* ---- several restarts ---- */
+
+static int results_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    if (isnan(x) || isnan(y))
+        return isnan(x) - isnan(y);         /* nan last */
+    return (x > y) - (x < y);
+}
+
+static double results_quantile(const double *sorted, int64_t n, double q)
+{
+    double place = q * (double)(n - 1);
+    int64_t low = (int64_t)floor(place), high = low + 1 < n ? low + 1 : low;
+    double part = place - (double)low;
+    return part > 0 ? sorted[low] + part * (sorted[high] - sorted[low]) : sorted[low];
+}
+
+/* Two passes; quartiles interpolate linearly between order statistics. */
+Summary results_summary(const Results *r, int v)
+{
+    int64_t n = r->done;
+    Summary s = { 0 };
+    double *x = rt_alloc((size_t)(n + 1) * sizeof *x);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = r->value[i * r->nvalues + v];
+        s.mean += x[i];
+    }
+    if (n == 0) {
+        free(x);
+        return s;
+    }
+    s.mean /= (double)n;
+    for (int64_t i = 0; i < n; i++)
+        s.sd += (x[i] - s.mean) * (x[i] - s.mean);
+    s.sd = n > 1 ? sqrt(s.sd / (double)(n - 1)) : 0;
+    qsort(x, (size_t)n, sizeof *x, results_order);
+    s.min = x[0];
+    s.q1 = results_quantile(x, n, 0.25);
+    s.median = results_quantile(x, n, 0.5);
+    s.q3 = results_quantile(x, n, 0.75);
+    s.max = x[n - 1];
+    free(x);
+    return s;
+}
+
+void results_print(const Results *r, FILE *f)
+{
+    int digits = r->model->f64 ? 17 : 9;
+    const double *best = r->value + r->best * r->nvalues;
+    if (r->restarts == 1) {
+        for (int v = 0; v < r->nvalues; v++)
+            fprintf(f, "%s %.*g\n", r->name[v], digits, best[v]);
+        return;
+    }
+    fprintf(f, "# %lld restarts: name mean sd min q1 median q3 max\n", (long long)r->done);
+    for (int v = 0; v < r->nvalues; v++) {
+        Summary s = results_summary(r, v);
+        fprintf(f, "%s %.*g %.*g %.*g %.*g %.*g %.*g %.*g\n", r->name[v], digits, s.mean, digits, s.sd, digits, s.min, digits,
+                s.q1, digits, s.median, digits, s.q3, digits, s.max);
+    }
+    fprintf(f, "# best restart: %lld, of seed %llu\n", (long long)r->best,
+            (unsigned long long)(r->options->seed + (uint64_t)r->best));
+    for (int v = 0; v < r->nvalues; v++)
+        fprintf(f, "best_%s %.*g\n", r->name[v], digits, best[v]);
+}
