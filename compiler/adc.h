@@ -73,6 +73,7 @@ typedef struct {
     CompileOptions options;
     VEC(Source) source;
     const char *pass;                   /* the pass that runs, for bug() */
+    struct ExTable *exprs;              /* expr.c: every expression, made on first use */
 } Ctx;
 
 Ctx *ctx_new(void);

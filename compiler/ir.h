@@ -23,6 +23,7 @@ typedef enum {
     OP_READ,        /* .node at arg[0..rank-1]; in range for all values of the index variables */
     OP_READ_IF,     /* the same, in range only where control reaches it: never to be hoisted out of a branch */
     OP_CHECK,       /* arg[0] when 0 <= arg[0] < arg[1], else a run-time fault at .span: never hoisted either */
+    OP_TRAINING,    /* bool: true in the training step, false in evaluation, outputs and prediction; each program folds it */
     OP_DRAW,        /* Philox: arg[0] the linear element index; .i the key; .var 0 uniform in (0, 1), 1 normal */
 #define OP(id, name, nargs, result, props, text) OP_##id,
 #include "ops.def"
@@ -53,6 +54,7 @@ struct Ex {
     const Dim *dim;
     Node *node;
     Span span;              /* of OP_CHECK */
+    bool has_var, has_read, has_guarded;    /* somewhere below: OP_VAR; READ, READ_IF; READ_IF, CHECK */
     const Ex *chain;        /* hash table */
     uint64_t hash;
 };
@@ -73,7 +75,10 @@ struct Dim {
     bool failed;
 };
 
+typedef struct ExTable ExTable;             /* of ctx: every expression made so far */
+
 const char *op_name(Op);
+int op_arity(Op);
 bool op_has(Op, int property);
 const char *op_text(Op);                            /* C text of ops.def */
 
@@ -83,14 +88,17 @@ const Ex *ex_dim(Ctx *, const Dim *);               /* its normal form when it h
 const Ex *ex_total(Ctx *);
 const Ex *ex_read(Ctx *, Node *, const Ex *const *index, bool guarded);
 const Ex *ex_check(Ctx *, const Ex *index, const Ex *size, Span);
+const Ex *ex_training(Ctx *);
 const Ex *ex_draw(Ctx *, int normal, uint64_t key, const Ex *index);
 const Ex *ex_op(Ctx *, Op, const Ex *const *arg);   /* canonical: laws that always hold are applied; ints are polynomials in normal form */
+const Ex *ex_raw(Ctx *, Op, Type, int nargs, const Ex *const *arg);             /* as it stands, no law applied */
 const Ex *ex1(Ctx *, Op, const Ex *), *ex2(Ctx *, Op, const Ex *, const Ex *), *ex3(Ctx *, Op, const Ex *, const Ex *, const Ex *);
 const Ex *ex_cast(Ctx *, Type, const Ex *);         /* bool -> int -> real */
 const Ex *ex_where(Ctx *, const Ex *c, const Ex *a, const Ex *b);
 const Ex *ex_and(Ctx *, const Ex *, const Ex *), *ex_or(Ctx *, const Ex *, const Ex *), *ex_not(Ctx *, const Ex *);
 bool ex_is_int(const Ex *, int64_t *value);         /* an int constant */
 bool ex_is_number(const Ex *, double value);        /* the constant value, of any type */
+void ex_visit(Ctx *, const Ex *, void (*visit)(void *, const Ex *), void *);    /* each once, arguments first */
 bool ex_uses_var(const Ex *, int var);
 void ex_vars(Ctx *, const Ex *, bool *used, int n);  /* marks used[v] for v < n */
 
@@ -106,12 +114,22 @@ void ex_print(Ctx *, const Ex *, const Node *in, Str *out);     /* names of in's
 
 /* ---------------------------------------------------------------- poly.c, prove.c: index arithmetic */
 
+
+/* poly.c: ints in normal form, a sum of products of atoms (dims, variables, reads, // and %) */
+typedef struct { int64_t coefficient; int n; const Ex **factor; } Term;        /* factors sorted by id */
+typedef struct { int n; Term *term; bool overflow; } Poly;
+Poly poly_of(Ctx *, const Ex *);
+const Ex *poly_ex(Ctx *, const Poly *);
+Poly poly_add(Ctx *, const Poly *, const Poly *, int64_t scale);              /* a + scale * b */
+Poly poly_mul(Ctx *, const Poly *, const Poly *);
+
 typedef struct { int var; const Ex *lo, *hi; } Range;           /* lo <= var < hi */
 typedef struct {                                                /* what is known where an index stands */
     const Range *range; int nranges;                            /* later ranges may use earlier variables */
     const Ex *const *guard; int nguards;                        /* bool expressions that hold */
 } Facts;
 bool prove_nonnegative(Ctx *, const Ex *, const Facts *);       /* of an int expression, for all dims >= 1 */
+bool prove_in_range(Ctx *, const Ex *index, const Ex *size, const Facts *);    /* 0 <= index < size */
 bool prove_equal(Ctx *, const Ex *, const Ex *);                /* sizes: equality of normal forms */
 bool linear_in(Ctx *, const Ex *, int var, const Ex **coefficient, const Ex **rest);    /* e = coefficient * var + rest */
 const Ex *upper_bound(Ctx *, const Ex *, const Facts *);        /* without the facts' variables, or NULL */
@@ -165,7 +183,7 @@ struct Node {
     Span span;
     const char *name;                   /* of the model, or NULL; adjoints: 'dW' is the adjoint of W */
     Node *adjoint_of;
-    int let;                            /* > 0: a name of the model, kept apart from equal nodes while lowering */
+    int let;                            /* ordinal of a let, > 0: a name of the model, kept apart from equal nodes while lowering */
     bool stop;                          /* no gradient flows */
     struct { Node *value; Node *const *arg; const Ex *const *rule; int n; } *vjp;       /* a reverse rule replaces the table */
     uint64_t hash; Node *chain;
@@ -210,12 +228,18 @@ Group *group_new(Ctx *, Graph *, int dir, const Ex *size, const char *name);
 Node *node_prev(Ctx *, Graph *, Group *, Type, int rank, const Axis *, Node *init, const char *name, Span);
 bool is_leaf(const Node *);
 void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
+void print_node_name(const Node *, Str *);
 void node_print(Ctx *, const Node *, Str *), graph_print(Ctx *, const Graph *, FILE *), graph_dot(Ctx *, const Graph *, FILE *);
 bool verify(Ctx *, const Graph *);      /* bug() naming ctx->pass when an invariant is broken */
 
-/* Rebuilds the graph with every node mapped; the base of all passes. body: a node's new body or NULL to copy with reads
- * replaced; drops what no root reaches. */
-typedef struct GraphMap GraphMap;
+/* Rebuilds the graph: live nodes in order, each of their expressions with its reads (arguments first) replaced by
+ * read(data, map, e): an expression over new nodes, or NULL for the plain read of map->node[e->node->id]. Drops what no
+ * root reaches. The base of every pass: with read NULL it is the empty pass, which shares and prunes. */
+typedef struct { Ctx *ctx; const Graph *old; Graph *made; Node **node; bool *live; } GraphMap;
+typedef const Ex *(*ReadMap)(void *data, GraphMap *, const Ex *read);
+Graph *graph_map(Ctx *, const Graph *, ReadMap, void *data);
+void graph_live(Ctx *, const Graph *, bool *live);      /* [node id] what the roots reach */
+const Ex *node_at(Ctx *, Node *, const Ex *const *index);       /* ex_read, unguarded */
 
 /* ---------------------------------------------------------------- the middle */
 

@@ -1,0 +1,245 @@
+/* prove.c: is this index in range?
+ *
+ * A small decision procedure on int polynomials. To show P >= 0, index variables are replaced, innermost range first, by
+ * the end of their range that makes P smallest; // and % terms and reads of int arrays by their bounds; then every dim
+ * is at least 1. Guards in scope (i > 0, k - i < M) are facts F >= 0, of which a multiple may be subtracted first.
+ * What it cannot show stays a run-time check, so an answer 'no' is never wrong, only slower. */
+#include "adc.h"
+#include <string.h>
+
+enum { MAX_FACTS = 32 };
+typedef struct { Ctx *ctx; const Facts *facts; const Ex *known[MAX_FACTS]; int nknown; int budget; } Prover;
+
+static bool constant(const Poly *p, int64_t *value) {
+    *value = p->n ? p->term[0].coefficient : 0;
+    return p->n == 0 || (p->n == 1 && p->term[0].n == 0);
+}
+
+static const Ex *minus(Ctx *ctx, const Ex *a, const Ex *b) { return ex2(ctx, OP_SUB, a, b); }
+static const Ex *minus1(Ctx *ctx, const Ex *a) { return minus(ctx, a, ex_int(ctx, 1)); }
+
+/* A guard as facts F >= 0. */
+static void learn(Prover *p, const Ex *g) {
+    Ctx *ctx = p->ctx;
+    if (g->op == OP_AND) {
+        learn(p, g->arg[0]);
+        learn(p, g->arg[1]);
+        return;
+    }
+    if (g->nargs != 2 || g->arg[0]->type != T_INT || g->arg[1]->type != T_INT || p->nknown + 2 > MAX_FACTS)
+        return;
+    const Ex *d = minus(ctx, g->arg[1], g->arg[0]);
+    if (g->op == OP_LE || g->op == OP_EQ)
+        p->known[p->nknown++] = d;
+    if (g->op == OP_LT)
+        p->known[p->nknown++] = minus1(ctx, d);
+    if (g->op == OP_EQ)
+        p->known[p->nknown++] = ex1(ctx, OP_NEG, d);
+}
+
+static const Range *range_of(const Facts *facts, int var) {
+    for (int k = 0; facts && k < facts->nranges; k++)
+        if (facts->range[k].var == var)
+            return &facts->range[k];
+    return NULL;
+}
+
+/* Inclusive bounds of an atom that is not a dim; false when there is none. */
+static bool atom_bounds(Prover *p, const Ex *e, const Ex **lo, const Ex **hi) {
+    Ctx *ctx = p->ctx;
+    *lo = *hi = NULL;
+    if (e->op == OP_VAR) {
+        const Range *r = range_of(p->facts, e->var);
+        if (r)
+            *lo = r->lo, *hi = minus1(ctx, r->hi);
+        return r != NULL;
+    }
+    if ((e->op == OP_READ || e->op == OP_READ_IF) && (e->node->vmin || e->node->vmax)) {
+        *lo = e->node->vmin, *hi = e->node->vmax;
+        return true;
+    }
+    if (e->op == OP_CHECK) {
+        *lo = ex_int(ctx, 0), *hi = minus1(ctx, e->arg[1]);
+        return true;
+    }
+    if (e->op == OP_INTOF) {
+        *lo = ex_int(ctx, 0), *hi = ex_int(ctx, 1);
+        return true;
+    }
+    int64_t m;
+    if (e->op == OP_MOD && ((ex_is_int(e->arg[1], &m) && m > 0) || e->arg[1]->op == OP_DIM)) {
+        *lo = ex_int(ctx, 0), *hi = minus1(ctx, e->arg[1]);
+        return true;
+    }
+    return false;
+}
+
+/* How deep an atom's range stands: variables of later ranges are replaced first. */
+static int depth_of(const Facts *facts, const Ex *e) {
+    if (e->op == OP_VAR) {
+        for (int k = 0; facts && k < facts->nranges; k++)
+            if (facts->range[k].var == e->var)
+                return k + 2;
+        return 1;
+    }
+    return e->op == OP_DIM || e->op == OP_TOTAL ? 0 : 100;
+}
+
+static bool prove(Prover *p, const Ex *e);
+
+/* P with atom replaced: c * atom + rest where the coefficient's sign is known. Returns NULL when it is not linear. */
+static const Ex *replace_atom(Prover *p, const Ex *e, const Ex *atom) {
+    Ctx *ctx = p->ctx;
+    Poly q = poly_of(ctx, e), c = {0}, r = {0};
+    c.term = NEWN(ctx, Term, q.n + 1);
+    r.term = NEWN(ctx, Term, q.n + 1);
+    for (int k = 0; k < q.n; k++) {
+        Term t = q.term[k];
+        int found = -1, times = 0;
+        for (int f = 0; f < t.n; f++)
+            if (t.factor[f] == atom)
+                found = f, times++;
+        if (times > 1)
+            return NULL;
+        if (!times) {
+            r.term[r.n++] = t;
+            continue;
+        }
+        Term without = {.coefficient = t.coefficient, .factor = NEWN(ctx, const Ex *, t.n + 1)};
+        for (int f = 0; f < t.n; f++)
+            if (f != found)
+                without.factor[without.n++] = t.factor[f];
+        c.term[c.n++] = without;
+    }
+    const Ex *factor = poly_ex(ctx, &c), *rest = poly_ex(ctx, &r);
+    bool positive = prove(p, factor), negative = !positive && prove(p, ex1(ctx, OP_NEG, factor));
+    if (!positive && !negative)
+        return NULL;
+    int64_t d;
+    if (atom->op == OP_FLOORDIV && ex_is_int(atom->arg[1], &d) && d > 0) {  /* d q <= a <= d q + d - 1 */
+        const Ex *num = positive ? minus(ctx, atom->arg[0], ex_int(ctx, d - 1)) : atom->arg[0];
+        return ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, num), ex2(ctx, OP_MUL, ex_int(ctx, d), rest));
+    }
+    const Ex *lo, *hi;
+    if (!atom_bounds(p, atom, &lo, &hi) || !(positive ? lo : hi))
+        return NULL;
+    return ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, positive ? lo : hi), rest);
+}
+
+/* All dims at least 1: with d = 1 + d', are all coefficients of P non-negative? */
+typedef struct { Ctx *ctx; } Shift;
+static const Ex *one_more(void *data, const Ex *e) {
+    Shift *s = data;
+    return e->op == OP_DIM || e->op == OP_TOTAL ? ex_raw(s->ctx, OP_ADD, T_INT, 2, (const Ex *[]){e, ex_int(s->ctx, 1)}) : NULL;
+}
+
+static bool dims_suffice(Prover *p, const Ex *e) {
+    const Ex *shifted = ex_rebuild(p->ctx, e, one_more, &(Shift){p->ctx});
+    Poly q = poly_of(p->ctx, shifted);
+    for (int k = 0; k < q.n; k++) {
+        if (q.term[k].coefficient < 0)
+            return false;
+        for (int f = 0; f < q.term[k].n; f++)
+            if (q.term[k].factor[f]->op != OP_DIM && q.term[k].factor[f]->op != OP_TOTAL)
+                return false;
+    }
+    return !q.overflow;
+}
+
+/* The atom of e to replace next: the one whose range stands deepest. */
+static const Ex *deepest_atom(Prover *p, const Ex *e) {
+    Poly q = poly_of(p->ctx, e);
+    const Ex *best = NULL;
+    for (int k = 0; k < q.n; k++)
+        for (int f = 0; f < q.term[k].n; f++) {
+            const Ex *a = q.term[k].factor[f];
+            int d = depth_of(p->facts, a);
+            if (d > 0 && (!best || d > depth_of(p->facts, best)))
+                best = a;
+        }
+    return best;
+}
+
+static bool shares_atom(Prover *p, const Ex *a, const Ex *b) {
+    Poly x = poly_of(p->ctx, a), y = poly_of(p->ctx, b);
+    for (int i = 0; i < x.n; i++)
+        for (int j = 0; j < y.n; j++)
+            for (int f = 0; f < x.term[i].n; f++)
+                for (int g = 0; g < y.term[j].n; g++)
+                    if (x.term[i].factor[f] == y.term[j].factor[g])
+                        return true;
+    return false;
+}
+
+static bool by_bounds(Prover *p, const Ex *e) {
+    for (int steps = 0; steps < 24; steps++) {
+        Poly q = poly_of(p->ctx, e);
+        int64_t v;
+        if (constant(&q, &v))
+            return v >= 0;
+        const Ex *atom = deepest_atom(p, e);
+        if (!atom)
+            return dims_suffice(p, e);
+        e = replace_atom(p, e, atom);
+        if (!e)
+            return false;
+    }
+    return false;
+}
+
+static bool with_facts(Prover *p, const Ex *e, int depth) {
+    if (by_bounds(p, e))
+        return true;
+    if (depth == 0)
+        return false;
+    for (int k = 0; k < p->nknown; k++)
+        if (shares_atom(p, e, p->known[k]) && with_facts(p, minus(p->ctx, e, p->known[k]), depth - 1))
+            return true;
+    return false;
+}
+
+static bool prove(Prover *p, const Ex *e) {
+    if (p->budget-- <= 0)
+        return false;
+    Poly q = poly_of(p->ctx, e);
+    int64_t v;
+    if (constant(&q, &v))
+        return v >= 0;
+    return with_facts(p, e, p->nknown ? 2 : 0);
+}
+
+static void start(Prover *p, Ctx *ctx, const Facts *facts) {
+    *p = (Prover){.ctx = ctx, .facts = facts, .budget = 400};
+    for (int k = 0; facts && k < facts->nguards; k++)
+        learn(p, facts->guard[k]);
+    for (int k = 0; facts && k < facts->nranges && p->nknown < MAX_FACTS; k++)     /* reached, so no range is empty */
+        p->known[p->nknown++] = minus1(ctx, minus(ctx, facts->range[k].hi, facts->range[k].lo));
+}
+
+bool prove_nonnegative(Ctx *ctx, const Ex *e, const Facts *facts) {
+    Prover p;
+    start(&p, ctx, facts);
+    return prove(&p, e);
+}
+
+bool prove_in_range(Ctx *ctx, const Ex *index, const Ex *size, const Facts *facts) {
+    return prove_nonnegative(ctx, index, facts) && prove_nonnegative(ctx, minus1(ctx, minus(ctx, size, index)), facts);
+}
+
+/* Removes the facts' variables and bounded atoms from e, upwards or downwards. */
+static const Ex *extreme(Ctx *ctx, const Ex *e, const Facts *facts, bool up) {
+    Prover p;
+    start(&p, ctx, facts);
+    const Ex *x = up ? ex1(ctx, OP_NEG, e) : e;
+    for (int steps = 0; x && steps < 24; steps++) {
+        const Ex *atom = deepest_atom(&p, x);
+        bool plain_division = atom && atom->op == OP_FLOORDIV && !atom->has_var && !atom->has_read;
+        if (!atom || plain_division)
+            return up ? ex1(ctx, OP_NEG, x) : x;
+        x = atom->op == OP_FLOORDIV ? NULL : replace_atom(&p, x, atom);
+    }
+    return NULL;
+}
+
+const Ex *upper_bound(Ctx *ctx, const Ex *e, const Facts *facts) { return extreme(ctx, e, facts, true); }
+const Ex *lower_bound(Ctx *ctx, const Ex *e, const Facts *facts) { return extreme(ctx, e, facts, false); }
