@@ -1,0 +1,58 @@
+/* bench.c: the command bench: the time of one step, and of one step with the optimiser's update, in microseconds.
+ *
+ * Each figure is the median of several batches of steps long enough for the clock; nothing else runs in between. The
+ * params move as in training, so the numbers are those of real values. */
+#include "rt.h"
+
+#include <stdlib.h>
+
+enum { BENCH_ROUNDS = 11 };
+
+static int bench_order(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double bench_median(Worker *w, Optim *optim, double lr, int64_t steps)
+{
+    double took[BENCH_ROUNDS];
+    for (int r = 0; r < BENCH_ROUNDS; r++) {
+        double start = clock_seconds();
+        for (int64_t i = 0; i < steps; i++) {
+            worker_step(w);
+            if (optim) {
+                optim_step(optim, lr, w->x, w->g);
+                if (w->nconstrained)
+                    worker_moved(w);
+            }
+        }
+        took[r] = (clock_seconds() - start) / (double)steps;
+    }
+    qsort(took, BENCH_ROUNDS, sizeof *took, bench_order);
+    return took[BENCH_ROUNDS / 2];
+}
+
+int command_bench(Session *s, Err *err)
+{
+    Worker w = { 0 };
+    int64_t steps = 1;
+    int bad = worker_open(&w, s, err);
+    if (!bad)
+        bad = worker_start(&w, s->options->seed, err);
+    if (!bad) {
+        Optim *optim = optim_new(&s->options->optimizer, s->model->f64, w.n);
+        double start = clock_seconds();
+        do                              /* how many steps fill about 20 ms */
+            worker_step(&w);
+        while (clock_seconds() - start < 0.02 && ++steps);
+        printf("step_us %.4g\n", 1e6 * bench_median(&w, NULL, 0, steps));
+        if (optim)
+            printf("step_and_update_us %.4g\n", 1e6 * bench_median(&w, optim, s->options->optimizer.lr, steps));
+        printf("load_ms %.4g\n", 1e3 * s->load_seconds);
+        optim_free(optim);
+        bad = worker_fault(&w, err);
+    }
+    worker_close(&w);
+    return bad;
+}
