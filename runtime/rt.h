@@ -144,11 +144,12 @@ typedef struct {                                        /* fetch.c: one array as
 } Fetched;
 typedef struct { int n; Table **table; char **paths; int npaths; } Sources;      /* tables read so far, path names kept */
 int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
-int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, Err *, const char *what);    /* with its place */
+int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, double value, Err *, const char *what);   /* with its place */
 void fetch_free(Fetched *, int n, Sources *);
-/* bind.c: dims of ds->raw's shapes, of ids and labels; every conflict is an error */
+/* bind.c, in this order: labels to numbers; dims from shapes, labels and ids; every id within its dim. */
+int bind_labels(Dataset *, Fetched *, const Tensors *stored, Err *);
 int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
-int bind_ids(Dataset *, const Fetched *, Err *);        /* every id within its dim */
+int bind_ids(const Dataset *, const Fetched *, Err *);
 
 /* spec.c: the small expressions of settings: numbers, lists, sgd(lr = 0.01). `where` opens every message. */
 typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; } OptimSpec;
