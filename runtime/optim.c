@@ -176,6 +176,11 @@ int optim_state(Optim *o, void **state, int64_t **steps)
     return o->nstates;
 }
 
+int64_t optim_size(const Optim *o)
+{
+    return o->n * (int64_t)(o->f64 ? sizeof(double) : sizeof(float));
+}
+
 void optim_free(Optim *o)
 {
     if (!o)

@@ -471,6 +471,9 @@ static int options_agree(const Options *o, const AdModel *m, Err *err)
         return EXIT_USAGE;
     if (o->ngrad && strcmp(o->command, "eval") != 0)
         return err_set(err, EXIT_USAGE, "--grad belongs to the command eval");
+    if ((o->checkpoint || o->resume) && (o->restarts > 1 || o->optimizer.kind[0] == 'l'))
+        return err_set(err, EXIT_USAGE, "--checkpoint and --resume serve a single run and no %s",
+                       o->restarts > 1 ? "restarts" : "lbfgs() or lm()");
     if (strcmp(o->command, "predict") == 0 && !o->init)
         return err_set(err, EXIT_USAGE, "predict needs --init FILE, a trained model");
     if (strcmp(o->command, "predict") == 0 && o->nout == 0 && m->noutputs > 0)

@@ -189,6 +189,7 @@ Optim *optim_new(const OptimSpec *, int f64, int64_t n);
 void optim_reset(Optim *);                              /* as new, for the next restart */
 void optim_step(Optim *, double lr, void *x, const void *g);
 int optim_state(Optim *, void **state, int64_t **steps);        /* how many arrays of n; for checkpoints */
+int64_t optim_size(const Optim *);                      /* bytes of each of them */
 void optim_free(Optim *);
 
 /* session.c: what all runs share, read-only once open: data in its parts, the params of --init, which params learn */
