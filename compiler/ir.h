@@ -163,6 +163,9 @@ typedef struct Group {
     VEC(State) states;
 } Group;
 
+/* A function's own reverse rule: given the adjoint of the value in place of .cotangent, the adjoint of argument k is .rule[k]. */
+typedef struct Rule { Node *cotangent; int n; Node **arg, **rule; } Rule;
+
 struct Node {
     int id;
     NodeKind kind;
@@ -185,7 +188,7 @@ struct Node {
     Node *adjoint_of;
     int let;                            /* ordinal of a let, > 0: a name of the model, kept apart from equal nodes while lowering */
     bool stop;                          /* no gradient flows */
-    struct { Node *value; Node *const *arg; const Ex *const *rule; int n; } *vjp;       /* a reverse rule replaces the table */
+    const struct Rule *vjp;             /* a reverse rule that replaces the table */
     uint64_t hash; Node *chain;
 };
 
@@ -220,12 +223,23 @@ typedef struct Graph {
 Graph *graph_new(Ctx *);
 Node *node_leaf(Ctx *, Graph *, NodeKind, Type, int rank, const Axis *, int place, const char *name, Span);
 /* Builds a comprehension from expressions in any variables: axes[p] stands for var axis_var[p], reductions likewise. */
-typedef struct { int var; const Ex *lo, *hi; const char *name; } Index;
+typedef struct { int var; const Ex *lo, *hi; const char *name; const Dim *dim; bool sequential; } Index;
 Node *node_compute(Ctx *, Graph *, int rank, const Axis *, const int *axis_var, int nred, const Index *red, Reduce, const Ex *body, const Ex *arg, const char *name, Span);
 Node *node_scatter(Ctx *, Graph *, int rank, const Axis *, int nred, const Index *red, const Ex *const *target, const Ex *body, const char *name, Span);
 Node *node_opaque(Ctx *, Graph *, Opaque, Node *input, const Ex *k, int rank, const Axis *, const char *name, Span);
 Group *group_new(Ctx *, Graph *, int dir, const Ex *size, const char *name);
 Node *node_prev(Ctx *, Graph *, Group *, Type, int rank, const Axis *, Node *init, const char *name, Span);
+/* Variables that may occur free in what is built: the model's index variables in scope, outermost first, and the guards
+ * under which it stands. build_read makes a node with those that it uses as further axes (the sequential ones first, as a
+ * Group wants), and returns the read of it at all of them. */
+typedef struct { Ctx *ctx; Graph *graph; const Index *outer; int nouter; const Ex *const *guard; int nguards; } Builder;
+typedef struct {
+    int rank; Axis axis[MAX_RANK]; int axis_var[MAX_RANK];
+    int nred; Index red[MAX_RANK];
+    Reduce reduce; const Ex *body, *arg;
+    const char *name; Span span; int let;
+} Build;
+const Ex *build_read(const Builder *, const Build *);
 bool is_leaf(const Node *);
 void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
 void print_node_name(const Node *, Str *);
@@ -249,9 +263,9 @@ bool check_settings(Ctx *, Graph *, const Ast *train);  /* settings.c: the train
 /* derive.c: d op / d arg[k] as an expression, NULL when it is zero everywhere; *known is false when there is none */
 const Ex *derivative(Ctx *, const Ex *e, int k, bool *known);
 
-/* grad.c. gradient: one node per x (NULL: s does not depend on it). seed NULL: 1, s is a scalar. */
-void gradient(Ctx *, Graph *, Node *s, Node *const *x, int n, Node **dx, Span);
-Node *tangent(Ctx *, Graph *, Node *e, Node *x, Node *v, Span);         /* jvp; NULL: zero */
+/* grad.c: d s / d x[k] for each of n nodes x, in x's own variables 0 .. rank-1 and the builder's outer ones; NULL where s
+ * does not depend on x. seed: what s's adjoint is, in s's own variables. Errors are reported at the span. */
+bool gradient(const Builder *, Node *s, const Ex *seed, Node *const *x, int n, const Ex **dx, Span);
 
 Graph *differentiate(Ctx *, Graph *);       /* requires: losses. ensures: params[].grad */
 Graph *simplify(Ctx *, Graph *);            /* algebraic laws, sharing, pruning */

@@ -1,0 +1,128 @@
+/* lower.h: what the files of the lowering share: lower.c (statements), values.c (shapes), lower_expr.c (expressions),
+ * lower_index.c (indexing and index notation), lower_call.c (functions), reductions in lower_reduce.c. */
+#ifndef ADC_LOWER_H
+#define ADC_LOWER_H
+
+#include "adc.h"
+
+/* A value: for axes a0 .. a(rank-1) the scalar `body`, in which axis k is the variable VAR_AXIS + (rank - 1 - k): aligned
+ * at the right, so that values of different rank combine without renaming. Index variables of the model in scope occur
+ * free. `bad`: an error was reported, nothing that follows from it is. */
+typedef struct {
+    Type type;
+    int rank;
+    struct { const Ex *size; const Dim *dim; const char *name; bool stretch; } axis[MAX_RANK];     /* stretch: made by new */
+    const Ex *body;
+    const Dim *labels;          /* index(c): the dim c */
+    bool bad;
+} Val;
+
+typedef enum { SYM_DIM, SYM_VALUE, SYM_FN, SYM_INDEX, SYM_STATE, SYM_BAD } SymbolKind;
+
+typedef struct Symbol Symbol;
+struct Symbol {
+    const char *name;
+    SymbolKind kind;
+    Span span;
+    const Dim *dim;             /* SYM_DIM */
+    Val value;                  /* SYM_VALUE: what a read of it is; SYM_INDEX: the variable */
+    Node *node;                 /* SYM_VALUE: what grad() may differentiate in, or NULL */
+    const Ast *fn;              /* SYM_FN */
+    struct Module *module;      /* SYM_FN: where it was declared */
+    int order;                  /* position among the statements of its module */
+    bool expanding;             /* SYM_FN: being expanded, so a call is a recursion */
+    bool data_only;             /* SYM_VALUE: a data array itself */
+    bool missing;
+    /* SYM_STATE: a name of the recurrence being lowered: x[t] above its definition, x[t-1] through prev */
+    Node *prev; Val now; bool defined; int index_var;
+    Symbol *next;
+};
+
+typedef struct Module { Symbol *symbols; bool is_std; int order; int file; struct Module *imports; const char *path; } Module;
+
+typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; } Scope;
+
+typedef struct {
+    Ctx *ctx;
+    Graph *graph;
+    Module *module, *std;
+    Scope *scope;                       /* NULL at file level */
+    VEC(Index) index;                   /* index variables in scope, outermost first */
+    VEC(const Ex *) guard;              /* conditions under which the current expression stands */
+    VEC(Module *) modules;
+    int next_var, lets, draws, depth;
+    const char *naming;                 /* the name being defined, for draws */
+    bool muted;                         /* a trial lowering: report nothing */
+    const Ast *train;
+    bool in_output;
+} Lower;
+
+/* values.c */
+Val val_bad(void);
+Val val_scalar(const Ex *);
+const Ex *axis_var(Lower *, int rank, int k);                   /* the variable of axis k */
+char *shape_text(Lower *, const Val *);                         /* "[n, f]" in the user's names */
+char *size_text(Lower *, const Ex *, const Dim *);
+Val val_cast(Lower *, Val, Type);
+Val val_map_axes(Lower *, const Val *, const Ex *const *to, bool guarded);     /* body with axis k replaced by to[k] */
+bool combine_shapes(Lower *, const Val *a, const Val *b, Val *shape, Span at, const char *what, const Ast *ast_a, const Ast *ast_b);
+Val val_op(Lower *, Op, const Val *args, int n, const Val *shape);
+bool same_size(Lower *, const Ex *, const Dim *, const Ex *, const Dim *);
+Val val_let(Lower *, Val, const char *name, Span, Node **node);         /* a node of its own; the value that reads it */
+Node *val_node(Lower *, const Val *, const char *name, Span);           /* the node, without index variables in scope */
+Val val_of_node(Lower *, Node *, const Val *shape);
+Builder builder(Lower *);
+const Ex *val_lift(Lower *, const Val *own, int nred, const Index *red, Reduce, const Ex *body, const Ex *arg, Span);
+
+/* lower_expr.c */
+Val lower_expr(Lower *, const Ast *);
+const Ex *lower_scalar(Lower *, const Ast *, Type, const char *what);   /* NULL after an error */
+const Ex *lower_size(Lower *, const Ast *, const Dim **plain);          /* int expression of dims and numbers */
+Val lower_condition(Lower *, const Ast *);
+Val val_binary(Lower *, int op, Val a, Val b, const Ast *);
+Val val_matmul(Lower *, Val, Val, const Ast *);
+
+/* lower_index.c */
+Val lower_indexing(Lower *, const Ast *);
+bool push_index(Lower *, const Ast *in, bool reduction);        /* k in K, k in a:b: into scope */
+void pop_index(Lower *, int to);
+Val lower_comprehension(Lower *, const Ast *statement);         /* let x[k in K, ...] = e */
+bool lower_recurrence(Lower *, const Ast *let);
+bool lower_scan(Lower *, const Ast *scan);
+Val val_close(Lower *, Val, int from);                          /* index variables from..top become leading axes */
+const Ex *checked_index(Lower *, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded);
+Val val_cumsum(Lower *, Val x, int axis, Span);
+bool assert_size(Lower *, const Ex *nonnegative, Span, const char *what);       /* known at load at the latest */
+
+/* lower_reduce.c */
+Val lower_reduce(Lower *, const Ast *);                         /* sum[k in K] body */
+Val call_reduction(Lower *, const Ast *);                       /* sum(x, over = c) */
+Val reduce_all(Lower *, const Val *, Reduce, Span);
+bool axes_of(Lower *, const Ast *over, const Val *, bool *chosen, const char *what);
+Val call_over(Lower *, const Symbol *fn, const Ast *call, Val *args, int n, const bool *chosen);
+
+/* lower_call.c */
+Val lower_call(Lower *, const Ast *);
+Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n);
+const char *const *builtin_names(int *n);
+bool is_builtin(Lower *, const char *name);
+bool fn_shape_ok(Lower *, const Ast *);
+bool is_reduction(const char *name);
+Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
+
+/* lower_grad.c: grad, jvp, hvp */
+Val call_grad(Lower *, const Ast *), call_jvp(Lower *, const Ast *), call_hvp(Lower *, const Ast *);
+
+/* lower.c */
+Symbol *lookup(Lower *, const char *name);
+Symbol *declare(Lower *, const char *name, Span, SymbolKind);   /* an error and NULL when it is there already */
+Symbol *declare_global(Lower *, const char *name, Span, SymbolKind);
+void unknown_name(Lower *, const Ast *name);
+Val lower_let_value(Lower *, const Ast *, Node **node);         /* shape note, comprehension, recurrence or plain */
+bool check_note(Lower *, const Ast *, Val *);
+void lower_error(Lower *, Span, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define ERR(L, span, code, ...) lower_error(L, span, code, __VA_ARGS__)
+char *declared_at(Lower *, const Dim *);                        /* "n is declared at 2:5" */
+void note_dims(Lower *, const Val *a, const Val *b);
+
+#endif
