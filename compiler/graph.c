@@ -155,7 +155,7 @@ static Type reduced_type(Reduce reduce, const Ex *body) {
 }
 
 Node *node_compute(Ctx *ctx, Graph *g, int rank, const Axis *axis, const int *axis_var, int nred, const Index *red,
-                   Reduce reduce, const Ex *body, const Ex *arg, const char *name, Span span) {
+                   Reduce reduce, const Ex *body, const Ex *arg, const char *name, Span span, int let) {
     if (rank > MAX_RANK || nred > MAX_RANK)
         bug(ctx, "a node of rank %d with %d reductions", rank, nred);
     Node *n = NEW(ctx, Node);
@@ -165,7 +165,7 @@ Node *node_compute(Ctx *ctx, Graph *g, int rank, const Axis *axis, const int *ax
     for (int k = 0; k < nred; k++)
         r.from[rank + k] = red[k].var;
     *n = (Node){.kind = N_COMPUTE, .rank = rank, .nred = nred, .reduce = reduce, .name = name, .span = span,
-                .type = reduced_type(reduce, body)};
+                .type = reduced_type(reduce, body), .let = let};
     memcpy(n->axis, axis, sizeof *axis * (size_t)rank);
     for (int k = 0; k < nred; k++) {
         n->red[k].lo = rename_ex(&r, red[k].lo);
@@ -445,7 +445,7 @@ static Node *map_compute(Mapping *m, const Node *n) {
         red[k] = (Index){n->rank + k, map_ex(m, n->red[k].lo), map_ex(m, n->red[k].hi), n->red[k].name};
     if (n->kind == N_COMPUTE)
         return node_compute(ctx, m->map->made, n->rank, n->axis, var, n->nred, red, n->reduce, map_ex(m, n->body),
-                            n->arg ? map_ex(m, n->arg) : NULL, n->name, n->span);
+                            n->arg ? map_ex(m, n->arg) : NULL, n->name, n->span, 0);
     const Ex *target[MAX_RANK];
     for (int k = 0; k < n->rank; k++)
         target[k] = map_ex(m, n->target[k]);
