@@ -442,7 +442,7 @@ static Node *map_compute(Mapping *m, const Node *n) {
     for (int k = 0; k < n->rank; k++)
         var[k] = k;
     for (int k = 0; k < n->nred; k++)
-        red[k] = (Index){n->rank + k, map_ex(m, n->red[k].lo), map_ex(m, n->red[k].hi), n->red[k].name};
+        red[k] = (Index){.var = n->rank + k, .lo = map_ex(m, n->red[k].lo), .hi = map_ex(m, n->red[k].hi), .name = n->red[k].name};
     if (n->kind == N_COMPUTE)
         return node_compute(ctx, m->map->made, n->rank, n->axis, var, n->nred, red, n->reduce, map_ex(m, n->body),
                             n->arg ? map_ex(m, n->arg) : NULL, n->name, n->span, 0);
