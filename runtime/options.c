@@ -357,8 +357,8 @@ static int option_other(Options *o, const AdModel *m, const char *name, const ch
 {
     static const char *const files[] = { "init", "freeze", "model", "report", "history", "record", "checkpoint", "resume" };
     const char **places[] = { &o->init, &o->freeze, &o->model, &o->report, &o->history, &o->record, &o->checkpoint, &o->resume };
-    const char *value;
-    int place;
+    const char *value = "";
+    int place = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(name, files[i]) == 0) {
             if (!*text)

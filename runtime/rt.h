@@ -294,7 +294,27 @@ typedef struct { double mean, sd, min, q1, median, q3, max; } Summary;
 Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
 int record_write(const Results *, const char *path, Err *);     /* .json */
-int report_write(const Results *, const char *path, Err *);     /* one self-contained .html */
+
+/* svg.c: what the report's drawings share. An axis maps values to pixels, linearly or by logarithm. */
+typedef struct { double low, high, from, to; bool log; } Axis;
+Axis axis_of(double low, double high, bool log, double from, double to);    /* bounds moved out to look right */
+double axis_place(const Axis *, double v);
+int axis_ticks(const Axis *, double tick[16]);
+void html_text(FILE *, const char *);                   /* escaped */
+void html_number(FILE *, double, int digits);
+void svg_open(FILE *, double width, double height, const char *about);
+void svg_x_axis(FILE *, const Axis *, double top, double bottom, const char *name);
+void svg_y_axis(FILE *, const Axis *, double left, double right);
+
+/* plots.c: one figure each; report.c: the page, one self-contained .html; report_style.c: its style sheet */
+void plot_curve(FILE *, const Results *);
+void plot_histogram(FILE *, const Results *, int value);
+void plot_scatter(FILE *, const Results *, int output);
+void plot_heat(FILE *, const Results *, int param);
+bool plot_is_scatter(const Results *, int output);
+const AdData *plot_labels(const Results *, int output, int *place);     /* the ids that share its first axis, or NULL */
+int report_write(const Results *, const char *path, Err *);
+extern const char *const report_style;
 
 /* model_file.c: trained params with all that predict needs */
 int model_write(const Results *, const char *path, Err *);

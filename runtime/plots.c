@@ -1,0 +1,311 @@
+/* plots.c: the figures of a report, each one SVG with a caption.
+ *
+ *     plot_curve        loss and validation loss by epoch, logarithmic when the losses span more than a factor of 30
+ *     plot_histogram    one value over all restarts, its quartiles marked
+ *     plot_scatter      an output of two columns, coloured (and shaped) by the labels that share its first axis
+ *     plot_heat         a param, blue below zero and red above, stronger further away */
+#include "rt.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void plot_caption(FILE *f, const char *name, const char *text)
+{
+    fputs("<figcaption><b>", f);
+    html_text(f, name);
+    fputs("</b> ", f);
+    html_text(f, text);
+    fputs("</figcaption>", f);
+}
+
+static bool spans_decades(double low, double high)
+{
+    return low > 0 && high / low > 30;
+}
+
+/* ---- loss by epoch ---- */
+
+static double row_value(const HistoryRow *h, bool validation)
+{
+    return validation ? h->validation : h->loss;
+}
+
+static void curve_line(FILE *f, const Results *r, const Axis *x, const Axis *y, bool validation)
+{
+    int64_t stride = r->nhistory > 700 ? r->nhistory / 700 : 1;
+    bool pen = false;
+    fprintf(f, "<path class=\"line %s\" d=\"", validation ? "b" : "a");
+    for (int64_t i = 0; i < r->nhistory; i++) {
+        double v = row_value(&r->history[i], validation);
+        if (i % stride != 0 && i != r->nhistory - 1)
+            continue;
+        if (!isfinite(v)) {
+            pen = false;
+            continue;
+        }
+        fprintf(f, "%s%.1f %.1f", pen ? "L" : "M", axis_place(x, (double)r->history[i].epoch), axis_place(y, v));
+        pen = true;
+    }
+    fputs("\"/>", f);
+}
+
+void plot_curve(FILE *f, const Results *r)
+{
+    const double width = 640, height = 330, left = 66, right = 622, top = 14, bottom = 280;
+    double low = DBL_MAX, high = -DBL_MAX;
+    bool validated = false;
+    for (int64_t i = 0; i < r->nhistory; i++)
+        for (int k = 0; k < 2; k++) {
+            double v = row_value(&r->history[i], k == 1);
+            if (!isfinite(v))
+                continue;
+            validated |= k == 1;
+            low = fmin(low, v);
+            high = fmax(high, v);
+        }
+    if (r->nhistory < 2 || low > high)
+        return;
+    double first = (double)r->history[0].epoch, last = (double)r->history[r->nhistory - 1].epoch;
+    Axis x = { first, last, left, right, false }, y = axis_of(low, high, spans_decades(low, high), bottom, top);
+    fputs("<figure class=\"wide\">", f);
+    svg_open(f, width, height, "loss by epoch");
+    svg_y_axis(f, &y, left, right);
+    svg_x_axis(f, &x, top, bottom, "epoch");
+    if (validated)
+        curve_line(f, r, &x, &y, true);
+    curve_line(f, r, &x, &y, false);
+    fputs("</svg>", f);
+    fputs("<figcaption><span class=\"key a\"></span>loss", f);
+    if (validated)
+        fputs(" <span class=\"key b\"></span>validation", f);
+    fprintf(f, "%s%s</figcaption></figure>", y.log ? ", logarithmic" : "", r->restarts > 1 ? ", of the best restart" : "");
+}
+
+/* ---- one value over restarts ---- */
+
+static void histogram_marks(FILE *f, const Summary *s, const Axis *x, double top, double bottom)
+{
+    const double mark[] = { s->q1, s->median, s->q3 };
+    double from = axis_place(x, s->q1), to = axis_place(x, s->q3);
+    fprintf(f, "<rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", from, top, fmax(to - from, 0.5), bottom - top);
+    for (int i = 0; i < 3; i++)
+        fprintf(f, "<path class=\"%s\" d=\"M%.1f %.1fV%.1f\"/>", i == 1 ? "median" : "quartile", axis_place(x, mark[i]), top, bottom);
+}
+
+void plot_histogram(FILE *f, const Results *r, int value)
+{
+    enum { MOST = 48 };
+    const double width = 400, height = 230, left = 18, right = 382, top = 12, bottom = 188;
+    Summary s = results_summary(r, value);
+    double low = DBL_MAX, high = -DBL_MAX;
+    int64_t count[MOST] = { 0 }, finite = 0, most = 1;
+    for (int64_t i = 0; i < r->done; i++) {
+        double v = r->value[i * r->nvalues + value];
+        if (isfinite(v)) {
+            low = fmin(low, v);
+            high = fmax(high, v);
+            finite++;
+        }
+    }
+    if (finite == 0)
+        return;
+    int bins = (int)fmin(MOST, fmax(8, 2.5 * cbrt((double)finite)));
+    Axis x = axis_of(low, high, spans_decades(low, high), left, right);
+    for (int64_t i = 0; i < r->done; i++) {
+        double v = r->value[i * r->nvalues + value];
+        if (!isfinite(v))
+            continue;
+        int k = (int)((axis_place(&x, v) - left) / (right - left) * bins);
+        k = k < 0 ? 0 : k >= bins ? bins - 1 : k;
+        most = ++count[k] > most ? count[k] : most;
+    }
+    fputs("<figure>", f);
+    svg_open(f, width, height, r->name[value]);
+    if (isfinite(s.q1) && isfinite(s.q3))
+        histogram_marks(f, &s, &x, top, bottom);
+    for (int k = 0; k < bins; k++) {
+        double step = (right - left) / bins, tall = (bottom - top - 8) * (double)count[k] / (double)most;
+        if (count[k])
+            fprintf(f, "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", left + k * step + 0.5,
+                    bottom - tall, step - 1, tall);
+    }
+    svg_x_axis(f, &x, bottom, bottom, NULL);
+    fputs("</svg><figcaption><b>", f);
+    html_text(f, r->name[value]);
+    fputs("</b> median ", f);
+    html_number(f, s.median, 5);
+    fputs(", quartiles ", f);
+    html_number(f, s.q1, 5);
+    fputs(" and ", f);
+    html_number(f, s.q3, 5);
+    if (finite < r->done)
+        fprintf(f, "; %lld not finite", (long long)(r->done - finite));
+    fputs("</figcaption></figure>", f);
+}
+
+/* ---- two columns ---- */
+
+bool plot_is_scatter(const Results *r, int output)
+{
+    const Array *a = &r->output[output];
+    return a->data && r->model->outputs[output].type == AD_REAL && a->rank == 2 && a->shape[1] == 2 && a->shape[0] > 2;
+}
+
+const AdData *plot_labels(const Results *r, int output, int *place)
+{
+    const AdModel *m = r->model;
+    for (int d = 0; d < m->ndata; d++) {
+        const AdData *data = &m->data[d];
+        if (data->labels < 0 || data->rank != 1 || data->axes[0] != m->outputs[output].axes[0] || !r->dataset->raw[d].data
+            || r->dataset->raw[d].shape[0] != r->output[output].shape[0])
+            continue;
+        *place = d;
+        return data;
+    }
+    return NULL;
+}
+
+static const char *label_name(const Results *r, int dim, int64_t k, char *spare, size_t size)
+{
+    for (int i = 0; i < r->dataset->nlabels; i++)
+        if (r->dataset->labels[i].dim == dim && k < r->dataset->labels[i].n)
+            return r->dataset->labels[i].label[k];
+    snprintf(spare, size, "%lld", (long long)k);
+    return spare;
+}
+
+/* Colour never stands alone: each of the first classes has a shape of its own as well. */
+static void scatter_point(FILE *f, double x, double y, int64_t class)
+{
+    fprintf(f, "<use href=\"#m%d\" class=\"c%d\" x=\"%.1f\" y=\"%.1f\"/>", (int)(class % 4), (int)(class % 8), x, y);
+}
+
+static void scatter_bounds(const Array *a, double low[2], double high[2])
+{
+    for (int c = 0; c < 2; c++) {
+        low[c] = DBL_MAX;
+        high[c] = -DBL_MAX;
+        for (int64_t i = 0; i < a->shape[0]; i++) {
+            double v = array_get(a, 2 * i + c);
+            if (isfinite(v)) {
+                low[c] = fmin(low[c], v);
+                high[c] = fmax(high[c], v);
+            }
+        }
+    }
+}
+
+void plot_scatter(FILE *f, const Results *r, int output)
+{
+    const double width = 440, height = 400, left = 52, right = 426, top = 12, bottom = 360;
+    const Array *a = &r->output[output];
+    const AdOutput *o = &r->model->outputs[output];
+    int place = 0;
+    const AdData *ids = plot_labels(r, output, &place);
+    double low[2], high[2];
+    char about[300], spare[32];
+    scatter_bounds(a, low, high);
+    if (low[0] > high[0] || low[1] > high[1])
+        return;
+    Axis x = axis_of(low[0], high[0], false, left, right), y = axis_of(low[1], high[1], false, bottom, top);
+    int64_t stride = a->shape[0] > 4000 ? (a->shape[0] + 3999) / 4000 : 1, classes = 0;
+    snprintf(about, sizeof about, "%s, second column against first", o->name);
+    fputs("<figure>", f);
+    svg_open(f, width, height, about);
+    svg_y_axis(f, &y, left, right);
+    svg_x_axis(f, &x, top, bottom, NULL);
+    for (int64_t i = 0; i < a->shape[0]; i += stride) {
+        double u = array_get(a, 2 * i), v = array_get(a, 2 * i + 1);
+        int64_t class = ids ? array_get_int(&r->dataset->raw[place], i) : 0;
+        if (isfinite(u) && isfinite(v))
+            scatter_point(f, axis_place(&x, u), axis_place(&y, v), class);
+        classes = class >= classes ? class + 1 : classes;
+    }
+    fputs("</svg>", f);
+    plot_caption(f, o->name, stride > 1 ? "second column against first, a sample of the rows" : "second column against first");
+    if (ids && classes <= 12) {
+        fputs("<div class=\"legend\">", f);
+        for (int64_t k = 0; k < classes; k++) {
+            fprintf(f, "<span><svg viewBox=\"-6 -6 12 12\"><use href=\"#m%d\" class=\"c%d\"/></svg>", (int)(k % 4), (int)(k % 8));
+            html_text(f, label_name(r, ids->labels, k, spare, sizeof spare));
+            fputs("</span>", f);
+        }
+        fputs("</div>", f);
+    }
+    fputs("</figure>", f);
+}
+
+/* ---- params ---- */
+
+/* The mean of a block of cells: a large param is shown coarser, never in part. */
+static double heat_cell(const void *x, int f64, int64_t columns, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
+{
+    double sum = 0;
+    for (int64_t i = r0; i < r1; i++)
+        for (int64_t j = c0; j < c1; j++)
+            sum += real_get(f64, x, i * columns + j);
+    return sum / (double)((r1 - r0) * (c1 - c0));
+}
+
+static void heat_shape(char *text, size_t size, const Results *r, int param)
+{
+    const AdParam *p = &r->model->params[param];
+    size_t n = 0;
+    text[0] = 0;
+    for (int i = 0; i < p->rank && n + 24 < size; i++)
+        n += (size_t)snprintf(text + n, size - n, "%s%lld", i ? " \xc3\x97 " : "", (long long)r->session->part[PART_TRAIN].dims[p->axes[i]]);
+}
+
+static void heat_caption(FILE *f, const Results *r, int param, double low, double high, bool turned, bool coarse)
+{
+    char shape[200];
+    heat_shape(shape, sizeof shape, r, param);
+    fputs("<figcaption><b>", f);
+    html_text(f, r->model->params[param].name);
+    fprintf(f, "</b> %s%s", shape, *shape ? ", " : "");
+    html_number(f, low, 4);
+    if (high > low) {
+        fputs(" to ", f);
+        html_number(f, high, 4);
+    }
+    fputs(turned ? ", transposed" : "", f);
+    fputs(coarse ? ", means of blocks" : "", f);
+    fputs("</figcaption>", f);
+}
+
+void plot_heat(FILE *f, const Results *r, int param)
+{
+    enum { MOST_ROWS = 24, MOST_COLUMNS = 75 };
+    const AdParam *p = &r->model->params[param];
+    const int64_t *dims = r->session->part[PART_TRAIN].dims;
+    const void *x = r->param[param];
+    int f64 = r->model->f64;
+    int64_t columns = p->rank ? dims[p->axes[p->rank - 1]] : 1, rows = 1;
+    double low = DBL_MAX, high = -DBL_MAX;
+    for (int i = 0; i + 1 < p->rank; i++)
+        rows *= dims[p->axes[i]];
+    for (int64_t i = 0; i < rows * columns; i++) {
+        low = fmin(low, real_get(f64, x, i));
+        high = fmax(high, real_get(f64, x, i));
+    }
+    double most = fmax(fmax(fabs(low), fabs(high)), DBL_MIN);
+    bool turned = rows > 3 * columns;
+    int64_t across = turned ? rows : columns, down = turned ? columns : rows;
+    int64_t w = across < MOST_COLUMNS ? across : MOST_COLUMNS, h = down < MOST_ROWS ? down : MOST_ROWS;
+    double cell = fmin(26, 380.0 / (double)w), tall = fmin(26, fmax(cell, 48.0 / (double)h));
+    fputs("<figure>", f);
+    svg_open(f, 400, tall * (double)h + 8, p->name);
+    for (int64_t i = 0; i < h; i++)
+        for (int64_t j = 0; j < w; j++) {
+            int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
+            double v = turned ? heat_cell(x, f64, columns, c0, c1, r0, r1) : heat_cell(x, f64, columns, r0, r1, c0, c1);
+            fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.2f\"/>",
+                    v < 0 ? "neg" : "pos", 10 + cell * (double)j, 4 + tall * (double)i, cell - 0.6, tall - 0.6,
+                    isfinite(v) ? fabs(v) / most : 0.0);
+        }
+    fputs("</svg>", f);
+    heat_caption(f, r, param, low, high, turned, w < across || h < down);
+    fputs("</figure>", f);
+}

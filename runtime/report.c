@@ -1,0 +1,304 @@
+/* report.c: one self-contained page about a run, made to be looked at.
+ *
+ * From top to bottom: what was run, what came of it, how the loss fell, how the restarts spread, outputs, params, then
+ * everything needed to run it again: the model's text, settings, data, sizes, times. No script, no font, no image from
+ * elsewhere; every text that is not ours is escaped. */
+#include "rt.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void report_head(FILE *f, const Results *r)
+{
+    const AdModel *m = r->model;
+    const Options *o = r->options;
+    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>", f);
+    html_text(f, m->name);
+    fputs("</title><style>\n", f);
+    fputs(report_style, f);
+    fputs("</style></head><body>\n<svg class=\"defs\" aria-hidden=\"true\"><defs><circle id=\"m0\" r=\"3.6\"/>"
+          "<path id=\"m1\" d=\"M-3.3-3.3h6.6v6.6h-6.6z\"/><path id=\"m2\" d=\"M0-4.4L4.1 3.1H-4.1z\"/>"
+          "<path id=\"m3\" d=\"M0-4.8L4.4 0 0 4.8-4.4 0z\"/></defs></svg>\n<main><h1>", f);
+    html_text(f, m->name);
+    fprintf(f, "</h1><p class=\"sub\">%s", m->f64 ? "f64" : "f32");
+    if (strcmp(o->command, "train") == 0) {
+        fputs(" \xc2\xb7 ", f);
+        html_text(f, o->setting[1].value);
+        if (r->restarts > 1)
+            fprintf(f, " \xc2\xb7 %lld restarts", (long long)r->done);
+        fprintf(f, " \xc2\xb7 %lld epochs", (long long)r->epochs_run);
+        if (r->steps_run != r->epochs_run)
+            fprintf(f, " \xc2\xb7 %lld steps", (long long)r->steps_run);
+        fprintf(f, " \xc2\xb7 seed %llu \xc2\xb7 trained in ", (unsigned long long)o->seed);
+        html_number(f, r->train_seconds < 1 ? 1e3 * r->train_seconds : r->train_seconds, 3);
+        fputs(r->train_seconds < 1 ? " ms" : " s", f);
+    }
+    fputs("</p>\n", f);
+    if (r->message[0]) {
+        fputs("<p class=\"bad\">", f);
+        html_text(f, r->message);
+        fputs("</p>\n", f);
+    }
+}
+
+static void report_tiles(FILE *f, const Results *r)
+{
+    const double *value = r->value + r->best * r->nvalues;
+    fputs("<div class=\"tiles\">", f);
+    for (int v = 0; v < r->nvalues && v < 12; v++) {
+        fputs("<div class=\"tile\"><span>", f);
+        html_text(f, r->name[v]);
+        fputs("</span><b>", f);
+        html_number(f, value[v], 6);
+        fputs("</b></div>", f);
+    }
+    fputs("</div>\n", f);
+}
+
+static void report_curve(FILE *f, const Results *r)
+{
+    if (r->nhistory < 2)
+        return;
+    fputs("<h2>Loss</h2>", f);
+    plot_curve(f, r);
+}
+
+static void report_values(FILE *f, const Results *r)
+{
+    const char *columns[] = { "mean", "sd", "min", "lower quartile", "median", "upper quartile", "max" };
+    int digits = r->model->f64 ? 17 : 9;
+    fputs("<h2>Values</h2><div class=\"scroll\"><table><tr><th>name</th>", f);
+    fprintf(f, "<th class=\"n\">%s</th>", r->restarts > 1 ? "best restart" : "value");
+    for (int k = 0; k < 7 && r->restarts > 1; k++)
+        fprintf(f, "<th class=\"n\">%s</th>", columns[k]);
+    fputs("</tr>", f);
+    for (int v = 0; v < r->nvalues; v++) {
+        fputs("<tr><td>", f);
+        html_text(f, r->name[v]);
+        fputs("</td><td class=\"n\">", f);
+        html_number(f, r->value[r->best * r->nvalues + v], digits);
+        fputs("</td>", f);
+        if (r->restarts > 1) {
+            Summary s = results_summary(r, v);
+            const double part[] = { s.mean, s.sd, s.min, s.q1, s.median, s.q3, s.max };
+            for (int k = 0; k < 7; k++) {
+                fputs("<td class=\"n\">", f);
+                html_number(f, part[k], 7);
+                fputs("</td>", f);
+            }
+        }
+        fputs("</tr>", f);
+    }
+    fputs("</table></div>\n", f);
+}
+
+static void report_restarts(FILE *f, const Results *r)
+{
+    if (r->restarts < 2)
+        return;
+    fprintf(f, "<h2>%lld restarts</h2><p class=\"note sub\">The shaded band holds the middle half, the line is the median. "
+               "The best restart is number %lld.</p><div class=\"grid3\">", (long long)r->done, (long long)r->best);
+    for (int v = 0; v < r->nvalues; v++)
+        plot_histogram(f, r, v);
+    fputs("</div>\n", f);
+}
+
+/* ---- outputs ---- */
+
+typedef struct { double M[2][2], c[2], residual, determinant; } LinearMap;
+
+/* Least squares for U = P M + c over the rows; residual relative to U about its mean. */
+static bool map_fit(const Array *U, const Array *P, LinearMap *map)
+{
+    int64_t n = U->shape[0];
+    double mu[2] = { 0, 0 }, mp[2] = { 0, 0 }, G[2][2] = { { 0, 0 }, { 0, 0 } }, B[2][2] = { { 0, 0 }, { 0, 0 } }, total = 0, left = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int c = 0; c < 2; c++) {
+            mu[c] += array_get(U, 2 * i + c) / (double)n;
+            mp[c] += array_get(P, 2 * i + c) / (double)n;
+        }
+    for (int64_t i = 0; i < n; i++)
+        for (int a = 0; a < 2; a++)
+            for (int b = 0; b < 2; b++) {
+                G[a][b] += (array_get(P, 2 * i + a) - mp[a]) * (array_get(P, 2 * i + b) - mp[b]);
+                B[a][b] += (array_get(P, 2 * i + a) - mp[a]) * (array_get(U, 2 * i + b) - mu[b]);
+            }
+    double det = G[0][0] * G[1][1] - G[0][1] * G[1][0];
+    if (!(fabs(det) > 1e-14 * G[0][0] * G[1][1]))
+        return false;
+    for (int b = 0; b < 2; b++) {
+        map->M[0][b] = (G[1][1] * B[0][b] - G[0][1] * B[1][b]) / det;
+        map->M[1][b] = (G[0][0] * B[1][b] - G[1][0] * B[0][b]) / det;
+        map->c[b] = mu[b] - mp[0] * map->M[0][b] - mp[1] * map->M[1][b];
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int b = 0; b < 2; b++) {
+            double u = array_get(U, 2 * i + b);
+            double e = u - map->c[b] - array_get(P, 2 * i) * map->M[0][b] - array_get(P, 2 * i + 1) * map->M[1][b];
+            left += e * e;
+            total += (u - mu[b]) * (u - mu[b]);
+        }
+    map->residual = total > 0 ? sqrt(left / total) : 0;
+    map->determinant = map->M[0][0] * map->M[1][1] - map->M[0][1] * map->M[1][0];
+    return isfinite(map->residual);
+}
+
+static void report_map(FILE *f, const Results *r, int first, int second)
+{
+    const char *u = r->model->outputs[first].name, *p = r->model->outputs[second].name;
+    LinearMap map;
+    if (!map_fit(&r->output[first], &r->output[second], &map))
+        return;
+    bool holds = map.residual < 0.05 && fabs(map.determinant) > 0;
+    fputs("<p class=\"note\"><b>", f);
+    html_text(f, u);
+    fputs(holds ? " is " : " is not ", f);
+    html_text(f, p);
+    fputs(holds ? " up to an invertible 2 \xc3\x97 2 map</b>: relative residual " : " up to a 2 \xc3\x97 2 map</b>: relative residual ", f);
+    html_number(f, map.residual, 3);
+    fputs(" of the least-squares fit ", f);
+    html_text(f, u);
+    fputs(" = ", f);
+    html_text(f, p);
+    fputs(" M + c, with M = [[", f);
+    for (int k = 0; k < 4; k++) {
+        html_number(f, map.M[k / 2][k % 2], 5);
+        fputs(k == 1 ? "], [" : k == 3 ? "]]" : ", ", f);
+    }
+    fputs(" (determinant ", f);
+    html_number(f, map.determinant, 4);
+    fputs(") and c = [", f);
+    html_number(f, map.c[0], 4);
+    fputs(", ", f);
+    html_number(f, map.c[1], 4);
+    fputs("].</p>\n", f);
+}
+
+static void report_outputs(FILE *f, const Results *r)
+{
+    const AdModel *m = r->model;
+    int shown = 0;
+    for (int i = 0; i < m->noutputs; i++) {
+        if (!plot_is_scatter(r, i))
+            continue;
+        fputs(shown++ ? "" : "<h2>Outputs</h2><div class=\"grid2\">", f);
+        plot_scatter(f, r, i);
+    }
+    fputs(shown ? "</div>\n" : "", f);
+    for (int i = 0; i < m->noutputs; i++)
+        for (int k = i + 1; k < m->noutputs; k++)
+            if (plot_is_scatter(r, i) && plot_is_scatter(r, k) && r->output[i].shape[0] == r->output[k].shape[0])
+                report_map(f, r, i, k);
+}
+
+static void report_params(FILE *f, const Results *r)
+{
+    enum { MOST = 40 };
+    int n = r->model->nparams;
+    if (n == 0)
+        return;
+    fputs("<h2>Parameters</h2><p class=\"note sub\">Red above zero, blue below, stronger further away.</p><div class=\"grid3\">", f);
+    for (int p = 0; p < n && p < MOST; p++)
+        plot_heat(f, r, p);
+    fputs("</div>\n", f);
+    if (n > MOST)
+        fprintf(f, "<p class=\"sub\">and %d more</p>\n", n - MOST);
+}
+
+/* ---- how to run it again ---- */
+
+static void report_row(FILE *f, const char *name, const char *value, const char *from)
+{
+    fputs("<tr><th>", f);
+    html_text(f, name);
+    fputs("</th><td class=\"w\"><code>", f);
+    html_text(f, value);
+    fputs("</code></td><td class=\"sub\">", f);
+    html_text(f, from);
+    fputs("</td></tr>", f);
+}
+
+static void report_settings(FILE *f, const Results *r)
+{
+    const AdModel *m = r->model;
+    const Options *o = r->options;
+    char text[128];
+    fputs("<h2>Settings</h2><div class=\"scroll\"><table>", f);
+    for (int i = 0; i < o->nsettings; i++)
+        if (o->setting[i].value[0])
+            report_row(f, o->setting[i].key, o->setting[i].value, o->setting[i].from);
+    for (int h = 0; h < m->nhypers; h++) {
+        snprintf(text, sizeof text, "%.9g", r->session->hyper[h]);
+        report_row(f, m->hypers[h].name, text, o->hyper_given[h] ? "command line" : "hyper");
+    }
+    fputs("</table></div>\n", f);
+}
+
+static void report_data(FILE *f, const Results *r)
+{
+    const AdModel *m = r->model;
+    char text[128];
+    fputs("<h2>Data and times</h2><div class=\"scroll\"><table>", f);
+    if (r->dataset->path)
+        report_row(f, "data", r->dataset->path, "");
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)r->dataset->hash);
+    report_row(f, "hash", text, "");
+    for (int d = 0; d < m->ndims; d++) {
+        snprintf(text, sizeof text, "%lld", (long long)r->dataset->dims[d]);
+        report_row(f, m->dims[d].name, text, m->dims[d].batch ? "dim, batch" : "dim");
+    }
+    static const char *const parts[] = { "training rows", "validation rows", "test rows" };
+    for (int i = PART_TRAIN; i <= PART_TEST; i++)
+        if (r->session->part[i].present && r->session->part[i].rows > 0) {
+            snprintf(text, sizeof text, "%lld", (long long)r->session->part[i].rows);
+            report_row(f, parts[i], text, "");
+        }
+    snprintf(text, sizeof text, "%.3f ms", 1e3 * r->load_seconds);
+    report_row(f, "loading", text, "");
+    snprintf(text, sizeof text, "%.3f ms", 1e3 * r->train_seconds);
+    report_row(f, "training", text, "");
+    if (r->steps_run > 0) {
+        snprintf(text, sizeof text, "%.3f \xc2\xb5s", 1e6 * r->train_seconds / (double)r->steps_run);
+        report_row(f, "a step", text, "");
+    }
+    fputs("</table></div>\n", f);
+}
+
+static void report_source(FILE *f, const AdModel *m)
+{
+    int line = 1;
+    fputs("<h2>Model</h2><div class=\"scroll\"><pre>", f);
+    for (const char *s = m->source; s && *s; line++) {
+        size_t n = strcspn(s, "\n");
+        char *text = rt_alloc(n + 1);
+        memcpy(text, s, n);
+        fprintf(f, "<i>%3d  </i>", line);
+        html_text(f, text);
+        fputc('\n', f);
+        free(text);
+        s += n + (s[n] == '\n');
+    }
+    fputs("</pre></div>\n", f);
+}
+
+int report_write(const Results *r, const char *path, Err *err)
+{
+    Output out;
+    int bad = output_open(&out, path, err);
+    if (bad)
+        return bad;
+    report_head(out.f, r);
+    report_tiles(out.f, r);
+    report_curve(out.f, r);
+    report_restarts(out.f, r);
+    report_outputs(out.f, r);
+    report_values(out.f, r);
+    report_params(out.f, r);
+    report_source(out.f, r->model);
+    report_settings(out.f, r);
+    report_data(out.f, r);
+    fputs("</main></body></html>\n", out.f);
+    return output_close(&out, err);
+}
