@@ -171,7 +171,7 @@ static int worker_param(Worker *w, int p, uint64_t seed, Err *err)
     void *x = w->run.param[p];
     int bad = w->session->has_init ? init_param(w->session, p, w->run.dims, x, err)
                                    : draw_param(m, p, w->run.dims, draw, seed, x, err);
-    if (!bad && param->constraint != AD_FREE)
+    if (!bad && w->session->has_init && param->constraint != AD_FREE)
         bad = constraint_check(m, p, w->run.dims, draw, x, err);
     return bad;
 }
