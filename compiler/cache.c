@@ -1,6 +1,6 @@
 /* cache.c: adc run. The trainer is built once for everything it depends on, and from then on found:
  *
- *     ~/.cache/adc/5f0c1e7a90b3d246/mlp        the directory is build_key() of build.c
+ *     ~/.cache/adc/5f0c1e7a90b3d246/mlp        the directory is build_key() of cc.c
  *
  * Then it takes this process over, so its output, signals and exit status are its own. */
 #include "driver.h"

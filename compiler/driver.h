@@ -1,6 +1,6 @@
 /* driver.h: what the files around the pipeline know of each other: the command line, files, the C compiler.
  *
- *     argv -options.c-> Command -main.c-> Compile -deps.c, build.c-> files, a trainer -cache.c-> the trainer's process */
+ *     argv -options.c-> Command -main.c-> Compile -deps.c, cc.c-> files, a trainer -cache.c-> the trainer's process */
 #ifndef ADC_DRIVER_H
 #define ADC_DRIVER_H
 
@@ -83,7 +83,7 @@ void standalone_join(Compile *, Str *out);                      /* runtime, then
 
 void specialise(Compile *);                                     /* finds c->data; adds to options.defines; sets c->status */
 
-/* ---------------------------------------------------------------- build.c: the C compiler; cache.c: adc run */
+/* ---------------------------------------------------------------- cc.c: the C compiler; cache.c: adc run */
 
 typedef enum { AS_EXE, AS_LIB } BuildKind;
 int build(Compile *, BuildKind, const char *output);            /* compiles c->code; a status */
