@@ -1,0 +1,362 @@
+/* lower_scan.c: recurrences.
+ *
+ *     let h[t in T, j in H] from h0 = tanh(a[t, j] + sum[q in H] h[t-1, q] * W[q, j])
+ *
+ * becomes a Group with the index t: a PREV node stands for "h one step back", and the node of h reads it at t. Nothing
+ * else is special: whatever has t free has t as its first axis, and a scheduler sees from the reads what must stand inside
+ * the loop. A scan is several such lets; a single recurrence is a scan of one. */
+#include "lower.h"
+#include <string.h>
+
+typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; } Part;
+typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; } Scan;
+
+/* The axes of one step: those that the brackets name, then what the 'from' value has more. */
+static bool step_shape(Lower *L, Part *p) {
+    int from = L->index.n;
+    bool fine = true;
+    for (const Ast *in = p->let->items->next; in; in = in->next) {
+        if (in->kind != AST_IN) {
+            ERR(L, in->span, "E0210", "expected 'j in J'");
+            fine = false;
+        } else {
+            fine &= push_index(L, in, false);
+        }
+    }
+    Val one = val_scalar(ex_int(L->ctx, 0));
+    p->rest = fine ? val_close(L, one, from) : val_bad();
+    pop_index(L, from);
+    if (!fine || p->init.bad)
+        return false;
+    for (int k = p->rest.rank; k < p->init.rank; k++)
+        p->rest.axis[p->rest.rank++] = p->init.axis[k];
+    Val shape = {0};
+    if (p->init.rank > 0 && p->init.rank != p->rest.rank) {
+        ERR(L, p->let->from->span, "E0216", "'%s' starts from %s, but one step of it is %s", p->let->text, shape_text(L, &p->init), shape_text(L, &p->rest));
+        return false;
+    }
+    return combine_shapes(L, &p->rest, &p->init, &shape, p->let->from->span, "'from'", NULL, p->let->from);
+}
+
+/* A node over all variables in scope (the recurrence's first when with_t), then the axes of one step. */
+static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, const char *name, Span span, int let) {
+    Lower *L = s->L;
+    Axis axis[MAX_RANK];
+    int var[MAX_RANK], rank = 0;
+    if (with_t) {
+        axis[rank] = (Axis){s->index.hi, s->index.dim, s->index.name};
+        var[rank++] = s->index.var;
+    }
+    for (int k = 0; k < s->outer; k++) {
+        axis[rank] = (Axis){L->index.at[k].hi, L->index.at[k].dim, L->index.at[k].name};
+        var[rank++] = L->index.at[k].var;
+    }
+    for (int k = 0; k < rest->rank; k++) {
+        axis[rank] = (Axis){rest->axis[k].size, rest->axis[k].dim, rest->axis[k].name};
+        var[rank++] = VAR_AXIS + rest->rank - 1 - k;
+    }
+    return node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, body, NULL, name, span, let);
+}
+
+/* Reads a node of the recurrence at the current step. */
+static Val at_step(Scan *s, Node *n, const Val *rest) {
+    Lower *L = s->L;
+    const Ex *index[MAX_RANK];
+    int k = 0;
+    index[k++] = ex_var(L->ctx, s->index.var);
+    for (int o = 0; o < s->outer; o++)
+        index[k++] = ex_var(L->ctx, L->index.at[o].var);
+    for (int r = 0; r < rest->rank; r++)
+        index[k++] = axis_var(L, rest->rank, r);
+    Val v = *rest;
+    v.body = ex_read(L->ctx, n, index, false);
+    v.type = n->type;
+    v.labels = NULL;
+    return v;
+}
+
+static bool start_states(Scan *s) {
+    Lower *L = s->L;
+    bool fine = true;
+    s->group = group_new(L->ctx, L->graph, 1, s->index.hi, s->index.name);
+    for (int k = 0; k < s->n; k++) {
+        Part *p = &s->part[k];
+        Symbol *y = NEW(L->ctx, Symbol);
+        *y = (Symbol){.name = p->let->text, .kind = SYM_STATE, .span = p->let->name_span, .index_var = s->index.var};
+        p->symbol = y;
+        if (!p->let->from)
+            continue;
+        if (p->init.bad || p->rest.bad) {
+            y->kind = SYM_BAD;
+            fine = false;
+            continue;
+        }
+        Node *init = state_node(s, &p->rest, ex_cast(L->ctx, p->type, p->init.body), false, NULL, p->let->from->span, ++L->lets);
+        Axis axis[MAX_RANK];
+        axis[0] = (Axis){s->index.hi, s->index.dim, s->index.name};
+        memcpy(axis + 1, init->axis, sizeof *axis * (size_t)init->rank);
+        y->prev = node_prev(L->ctx, L->graph, s->group, p->type, init->rank + 1, axis, init, p->let->text, p->let->span);
+        y->value = at_step(s, y->prev, &p->rest);
+    }
+    return fine;
+}
+
+/* One let of the block, at one step; its value becomes a node with t as first axis. */
+static bool lower_part(Scan *s, Part *p) {
+    Lower *L = s->L;
+    int from = L->index.n;
+    bool fine = true;
+    const char *naming = L->naming;
+    L->naming = p->let->text;
+    for (const Ast *in = p->let->items->next; in; in = in->next)
+        fine &= in->kind == AST_IN && push_index(L, in, false);
+    Val v = lower_expr(L, p->let->a);
+    v = fine ? val_close(L, v, from) : val_bad();
+    pop_index(L, from);
+    L->naming = naming;
+    if (v.bad) {
+        p->symbol->kind = SYM_BAD;
+        return false;
+    }
+    if (!p->let->from) {
+        p->symbol->now = val_let(L, v, p->let->text, p->let->span, &p->node);
+        p->symbol->defined = !p->symbol->now.bad;
+        return p->symbol->defined;
+    }
+    if (v.type == T_REAL && p->type != T_REAL) {
+        p->type = T_REAL;                           /* it starts from an int and becomes real: lower again */
+        return false;
+    }
+    Val shape = {0};
+    if (v.rank != 0 && v.rank != p->rest.rank) {
+        ERR(L, p->let->span, "E0216", "one step of '%s' is %s, but it starts from %s", p->let->text, shape_text(L, &v), shape_text(L, &p->rest));
+        p->symbol->kind = SYM_BAD;
+        return false;
+    }
+    if (!combine_shapes(L, &p->rest, &v, &shape, p->let->span, "a recurrence", NULL, p->let->a)) {
+        p->symbol->kind = SYM_BAD;
+        return false;
+    }
+    Node *n = state_node(s, &p->rest, ex_cast(L->ctx, p->type, v.body), true, p->let->text, p->let->span, ++L->lets);
+    s->group->states.at[p->symbol->prev->place].state = n;
+    p->node = n;
+    p->symbol->now = at_step(s, n, &p->rest);
+    p->symbol->defined = true;
+    return true;
+}
+
+/* The block once, with the states' types as assumed. */
+static bool lower_parts(Scan *s) {
+    Lower *L = s->L;
+    Scope *outer = L->scope;
+    bool fine = start_states(s);
+    vec_push(L->ctx, &L->index, s->index);
+    Scope *scope = NEW(L->ctx, Scope);
+    *scope = (Scope){.outer = outer, .limit = outer ? outer->limit : L->module->order + 1, .module = outer ? outer->module : L->module};
+    L->scope = scope;
+    Symbol *t = NEW(L->ctx, Symbol);
+    const Ex *tv = ex_var(L->ctx, s->index.var);
+    *t = (Symbol){.name = s->index.name, .kind = SYM_INDEX, .span = s->t->name_span, .value = val_scalar(tv)};
+    scope->symbols = t;
+    for (int k = 0; k < s->n; k++) {
+        s->part[k].symbol->next = scope->symbols;
+        scope->symbols = s->part[k].symbol;
+    }
+    for (int k = 0; k < s->n; k++)
+        if (s->part[k].symbol->kind != SYM_BAD)
+            fine &= lower_part(s, &s->part[k]);
+    return fine;
+}
+
+static void unwind(Scan *s, Scope *outer) {
+    s->L->index.n = s->outer;
+    s->L->scope = outer;
+}
+
+static bool any_int(const Scan *s) {
+    for (int k = 0; k < s->n; k++)
+        if (s->part[k].let->from && !s->part[k].init.bad && s->part[k].type != T_REAL)
+            return true;
+    return false;
+}
+
+/* States that start from an int are ints only when every step of them is: tried silently first. */
+static void settle_types(Scan *s) {
+    Lower *L = s->L;
+    Scope *outer = L->scope;
+    bool muted = L->muted;
+    int asserts = L->graph->asserts.n;
+    L->muted = true;
+    for (int rounds = 0; rounds < s->n + 1 && any_int(s); rounds++) {
+        Type before[128];
+        bool changed = false;
+        for (int k = 0; k < s->n; k++)
+            before[k] = s->part[k].type;
+        lower_parts(s);
+        unwind(s, outer);
+        L->graph->asserts.n = asserts;
+        for (int k = 0; k < s->n; k++)
+            changed |= before[k] != s->part[k].type;
+        if (!changed)
+            break;
+    }
+    L->muted = muted;
+}
+
+static void declare_parts(Scan *s, Scope *outer) {
+    Lower *L = s->L;
+    Val closed[128];
+    for (int k = 0; k < s->n; k++) {
+        Part *p = &s->part[k];
+        closed[k] = p->symbol->kind == SYM_STATE && p->symbol->defined ? val_close(L, p->symbol->now, s->outer) : val_bad();
+        if (!closed[k].bad && p->node)
+            closed[k].labels = p->node->labels;
+    }
+    unwind(s, outer);
+    for (int k = 0; k < s->n; k++) {
+        Part *p = &s->part[k];
+        Symbol *y = declare(L, p->let->text, p->let->name_span, closed[k].bad ? SYM_BAD : SYM_VALUE);
+        if (!y)
+            continue;
+        y->value = closed[k];
+        y->node = p->node;
+        if (!L->scope && p->node)
+            vec_push(L->ctx, &L->graph->lets, ((Root){.name = p->let->text, .span = p->let->span, .node = p->node, .named = true}));
+    }
+}
+
+static bool run_scan(Scan *s) {
+    Lower *L = s->L;
+    Scope *outer = L->scope;
+    s->outer = L->index.n;
+    for (int k = 0; k < L->index.n; k++)
+        if (L->index.at[k].sequential) {
+            ERR(L, s->t->span, "E0901", "a recurrence inside a step of another is not handled by this version of adc");
+            return false;
+        }
+    const Dim *dim = NULL;
+    const Ex *lo = ex_int(L->ctx, 0), *hi;
+    if (s->t->b) {
+        lo = lower_scalar(L, s->t->a, T_INT, "the start of a range");
+        hi = lower_scalar(L, s->t->b, T_INT, "the end of a range");
+    } else {
+        hi = lower_size(L, s->t->a, &dim);
+    }
+    bool fine = lo && hi;
+    if (fine && !ex_is_number(lo, 0)) {
+        ERR(L, s->t->span, "E0214", "a recurrence must begin at 0");
+        fine = false;
+    }
+    s->index = (Index){.var = VAR_SCOPE + L->next_var++, .lo = ex_int(L->ctx, 0), .hi = hi ? hi : ex_int(L->ctx, 1), .name = s->t->text, .dim = dim, .sequential = true};
+    for (int k = 0; k < s->n; k++) {
+        Part *p = &s->part[k];
+        p->type = T_REAL;
+        p->init = p->let->from ? lower_expr(L, p->let->from) : val_bad();
+        if (p->let->from && !p->init.bad) {
+            p->type = p->init.type == T_BOOL ? T_INT : p->init.type;
+            if (!step_shape(L, p))
+                p->init = val_bad();
+        }
+    }
+    settle_types(s);
+    fine &= lower_parts(s);
+    declare_parts(s, outer);
+    return fine;
+}
+
+bool lower_recurrence(Lower *L, const Ast *let) {
+    Scan *s = NEW(L->ctx, Scan);
+    s->L = L;
+    s->t = let->items;
+    if (!let->items || let->items->kind != AST_IN) {
+        ERR(L, let->name_span, "E0216", "a recurrence needs an index to run along: let %s[t in T] from ... = ...", let->text);
+        declare(L, let->text, let->name_span, SYM_BAD);
+        return false;
+    }
+    s->part[s->n++] = (Part){.let = let};
+    return run_scan(s);
+}
+
+bool lower_scan(Lower *L, const Ast *scan) {
+    Scan *s = NEW(L->ctx, Scan);
+    s->L = L;
+    s->t = scan->a && scan->a->kind == AST_IN ? scan->a : scan;
+    for (const Ast *let = scan->clauses; let; let = let->next) {
+        if (let->kind == AST_POISON || let->kind != AST_LET) {
+            if (let->text)
+                declare(L, let->text, let->span, SYM_BAD);
+            continue;
+        }
+        const Ast *first = let->items;
+        bool right = first && ((first->kind == AST_NAME && strcmp(first->text, s->t->text) == 0)
+                               || (first->kind == AST_IN && strcmp(first->text, s->t->text) == 0));
+        if (!right) {
+            ERR(L, let->name_span, "E0216", "the brackets of '%s' must begin with the scan's index '%s'", let->text, s->t->text);
+            declare(L, let->text, let->name_span, SYM_BAD);
+        } else if (s->n < 128) {
+            s->part[s->n++] = (Part){.let = let};
+        }
+    }
+    return run_scan(s);
+}
+
+/* y[.., t, ..] = x[.., 0, ..] + .. + x[.., t, ..], as a recurrence along the axis. */
+Val val_cumsum(Lower *L, Val x, int axis, Span span) {
+    Ctx *ctx = L->ctx;
+    Type type = x.type == T_REAL ? T_REAL : T_INT;
+    x = val_cast(L, x, type);
+    int t = VAR_SCOPE + L->next_var++;
+    const Ex *to[MAX_RANK], *back[MAX_RANK];
+    Val rest = {.type = type, .rank = 0};
+    for (int k = 0; k < x.rank; k++)
+        if (k != axis)
+            rest.axis[rest.rank++] = x.axis[k];
+    for (int k = 0, r = 0; k < x.rank; k++)
+        to[k] = k == axis ? ex_var(ctx, t) : axis_var(L, rest.rank, r++);
+    const Ex *body = val_map_axes(L, &x, to, false).body;
+    bool nested = false;
+    for (int k = 0; k < L->index.n; k++)
+        nested |= L->index.at[k].sequential;
+    if (nested) {                                   /* inside a step of a recurrence: the sum written out */
+        int u = VAR_SCOPE + L->next_var++;
+        to[axis] = ex_var(ctx, u);
+        for (int k = 0; k < x.rank; k++)
+            to[k] = k == axis ? to[k] : axis_var(L, x.rank, k);
+        Index red = {.var = u, .lo = ex_int(ctx, 0), .hi = ex2(ctx, OP_ADD, axis_var(L, x.rank, axis), ex_int(ctx, 1))};
+        Val r = x;
+        r.body = val_lift(L, &x, 1, &red, R_SUM, val_map_axes(L, &x, to, false).body, NULL, span);
+        return r.body ? r : val_bad();
+    }
+    Scan *s = NEW(ctx, Scan);
+    s->L = L;
+    s->outer = L->index.n;
+    s->index = (Index){.var = t, .lo = ex_int(ctx, 0), .hi = x.axis[axis].size, .name = x.axis[axis].name, .dim = x.axis[axis].dim, .sequential = true};
+    s->group = group_new(ctx, L->graph, 1, s->index.hi, "t");
+    Node *init = state_node(s, &rest, ex_cast(ctx, type, ex_int(ctx, 0)), false, NULL, span, ++L->lets);
+    Axis axes[MAX_RANK];
+    axes[0] = (Axis){s->index.hi, s->index.dim, s->index.name};
+    memcpy(axes + 1, init->axis, sizeof *axes * (size_t)init->rank);
+    Node *prev = node_prev(ctx, L->graph, s->group, type, init->rank + 1, axes, init, NULL, span);
+    Node *state = state_node(s, &rest, ex2(ctx, OP_ADD, at_step(s, prev, &rest).body, body), true, NULL, span, ++L->lets);
+    s->group->states.at[0].state = state;
+    Val r = at_step(s, state, &rest);
+    for (int k = 0, i = 0; k < x.rank; k++)
+        if (k != axis)
+            back[i++] = axis_var(L, x.rank, k);
+    r = val_map_axes(L, &r, back, false);
+    vec_push(ctx, &L->index, s->index);
+    const Ex *tv = axis_var(L, x.rank, axis);
+    const Ex *index[MAX_RANK];
+    int n = 0;
+    index[n++] = tv;
+    for (int o = 0; o < s->outer; o++)
+        index[n++] = ex_var(ctx, L->index.at[o].var);
+    for (int k = 0; k < x.rank; k++)
+        if (k != axis)
+            index[n++] = axis_var(L, x.rank, k);
+    L->index.n--;
+    Val y = x;
+    y.body = ex_read(ctx, state, index, false);
+    y.labels = NULL;
+    return y;
+}
