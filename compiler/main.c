@@ -292,7 +292,9 @@ static int command_compile(const Command *command)
     Compile c;
     if (compile_open(&c, command, command->file.at[0]) == STATUS_FINE) {
         const char *last = last_pass(command->emit);
-        if (!*last || run_passes(&c, last)) {
+        bool fine = !*last || run_passes(&c, last);
+        compile_report(&c);             /* warnings come before what the C compiler may say */
+        if (fine) {
             for (int i = 0; i < EMIT_COUNT && c.status == STATUS_FINE; i++)
                 if (command->emit[i])
                     c.status = write_form(&c, (Emit)i);

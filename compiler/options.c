@@ -5,6 +5,7 @@
  * One table lists every option with its help; getopt_long reads it and --help prints it. What a word may be is checked
  * here, so that nothing is ever ignored: an unknown option, pass or form names the nearest known one. */
 #include "driver.h"
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,8 +129,9 @@ static bool parse_define(Command *command, const char *word)
         complain(STATUS_USAGE, "'-D %s' has no value: write -D NAME=VALUE", word);
         return false;
     }
+    errno = 0;
     long long value = strtoll(word + n + 1, &end, 10);
-    if (end == word + n + 1 || *end || value < 1) {
+    if (end == word + n + 1 || *end || value < 1 || errno == ERANGE) {
         complain(STATUS_USAGE, "'-D %s' wants a whole number above 0: a size", word);
         return false;
     }
@@ -345,11 +347,13 @@ static bool check_command(Command *command)
     }
     if (n > 1 && command->kind != CMD_CHECK && command->kind != CMD_FMT) {
         static const char *const names[] = {"build", "run", "check", "fmt", "explain"};
-        const char *near = *command->name ? NULL : nearest_name(command->file.at[0], names, 5);
-        if (near && !strchr(command->file.at[0], '.'))
-            complain(STATUS_USAGE, "unknown command '%s'; did you mean '%s'?", command->file.at[0], near);
+        const char *first = command->file.at[0], *near = *command->name ? NULL : nearest_name(first, names, 5);
+        if (!*command->name && is_one_of(first, names, 5))
+            return complain(STATUS_USAGE, "a command comes first: adc %s ...", first) == STATUS_FINE;
+        if (near && !strchr(first, '.'))
+            complain(STATUS_USAGE, "unknown command '%s'; did you mean '%s'?", first, near);
         else
-            complain(STATUS_USAGE, "one model at a time: '%s' and '%s' were given", command->file.at[0], command->file.at[1]);
+            complain(STATUS_USAGE, "one model at a time: '%s' and '%s' were given", first, command->file.at[1]);
         return false;
     }
     if (command->deps_only) {

@@ -1,0 +1,154 @@
+#!/bin/sh
+# The command line of adc: exit statuses, messages, what is written where. TAP on standard output.
+#
+#   sh tests/check_cli.sh PATH/TO/adc
+adc=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export XDG_CACHE_HOME="$work/cache" TMPDIR="$work"
+count=0
+
+cat >fit.ad <<'END'
+precision f64
+dim n batch, f
+hyper decay = 0
+data X[n, f] : from columns "a", "b"
+data y[n] : from column "y"
+param w[f] = 0
+param b = 0
+let p[n] = X @ w + b
+loss J = mse(p, y) + decay * sum(w^2)
+output p
+train { data = "fit.csv"; optimizer = sgd(lr = 0.1); epochs = 20 }
+END
+printf 'a,b,y\n1,0,1\n0,1,2\n1,1,3\n0,0,0\n' >fit.csv
+cat >wrong.ad <<'END'
+dim n
+data X[n]
+loss sum(X) + nosuch
+END
+mkdir -p sub
+cp fit.ad fit.csv sub/
+
+say() {
+  count=$((count + 1))
+  echo "$1 $count - $2"
+}
+
+# expect NAME STATUS PATTERN COMMAND...: the status, and standard output with standard error matching the pattern ('' any)
+expect() {
+  name=$1 status=$2 pattern=$3
+  shift 3
+  "$@" >out 2>err </dev/null
+  got=$?
+  if [ "$got" -ne "$status" ]; then
+    say 'not ok' "$name"
+    echo "# exit status $got, not $status"
+    sed 's/^/# /' err
+  elif [ -n "$pattern" ] && ! cat out err | grep -q -e "$pattern"; then
+    say 'not ok' "$name"
+    echo "# nothing matches: $pattern"
+    cat out err | head -n 20 | sed 's/^/# /'
+  else
+    say ok "$name"
+  fi
+}
+
+# holds NAME CONDITION...: a command that succeeds
+holds() {
+  name=$1
+  shift
+  if "$@"; then say ok "$name"; else say 'not ok' "$name"; fi
+}
+
+# 1. usage: status 2, and the nearest match
+expect 'no model'                 2 'no model given'                      "$adc"
+expect 'help'                     0 'usage: adc'                          "$adc" --help
+expect 'help of a command'        0 'usage: adc'                          "$adc" build --help
+expect 'version'                  0 '^adc [0-9]'                          "$adc" --version
+expect 'misspelt option'          2 "did you mean '--emit'"               "$adc" --emmit=c fit.ad
+expect 'misspelt command'         2 "did you mean 'build'"                "$adc" biuld fit.ad
+expect 'command that is not first' 2 'comes first'                        "$adc" --verify check fit.ad
+expect 'misspelt form'            2 "did you mean 'graph'"                "$adc" --emit=grahp fit.ad
+expect 'misspelt pass'            2 "did you mean 'simplify'"             "$adc" --dump=simplfy fit.ad
+expect 'pass that is needed'      2 'cannot be left out'                  "$adc" --skip=lower fit.ad
+expect 'option without its value' 2 'needs a value'                       "$adc" fit.ad -o
+expect 'value of a flag'          2 'takes no value'                      "$adc" --verify=1 fit.ad
+expect 'define without a value'   2 'has no value'                        "$adc" -D n fit.ad
+expect 'define of no size'        2 'whole number'                        "$adc" -D n=0 fit.ad
+expect 'define too large'         2 'whole number'                        "$adc" -D n=9223372036854775808 fit.ad
+expect 'unknown precision'        2 'f32 or f64'                          "$adc" --precision=f16 fit.ad
+expect 'unknown level'            2 '0, 1, 2 or 3'                        "$adc" -O4 fit.ad
+expect 'option of another command' 2 "no option of 'adc check'"           "$adc" check -o x fit.ad
+expect 'two models'               2 'one model at a time'                 "$adc" fit.ad wrong.ad
+expect 'output is the model'      2 'overwrite the model'                 "$adc" -o fit.ad fit.ad
+expect 'one name, two forms'      2 'names one file'                      "$adc" --emit=c,exe -o x fit.ad
+expect 'trainer option for adc'   2 "follow '--'"                         "$adc" run fit.ad --epochs 3
+expect 'executable to a pipe'     2 'name it with -o'                     "$adc" build fit.ad -o -
+
+# 2. files: status 3, nothing half written
+expect 'no such model'            3 "cannot read 'none.ad'"               "$adc" none.ad
+expect 'model is a directory'     3 "cannot read 'sub'"                   "$adc" sub
+expect 'no such output directory' 3 "cannot write 'no/fit.c'"             "$adc" -o no/fit.c fit.ad
+expect 'no place for executable'  3 "cannot write 'no/fit'"               "$adc" build -o no/fit fit.ad
+expect 'device is full'           3 'No space left'                       "$adc" -o /dev/full fit.ad
+expect 'no data to specialise'    3 'none.csv'                            "$adc" build --data none.csv fit.ad
+expect 'no runtime'               3 'ADC_RUNTIME'                         env ADC_RUNTIME=/none "$adc" build fit.ad
+holds  'nothing is left behind'   [ "$(ls -A | tr '\n' ' ')" = 'err fit.ad fit.csv out sub wrong.ad ' ]
+
+# 3. models: status 1, with the place
+expect 'wrong model'              1 'wrong.ad:3:15: error: .*nosuch'      "$adc" check wrong.ad
+expect 'wrong model, compiled'    1 'wrong.ad:3:15: error'                "$adc" wrong.ad
+holds  'writes nothing'           [ ! -e wrong.c ]
+expect 'right model'              0 ''                                    "$adc" check fit.ad
+holds  'is silent'                [ ! -s out ] && [ ! -s err ]
+expect 'several models'           1 'wrong.ad:3'                          "$adc" check fit.ad wrong.ad
+expect 'unknown define'           1 'nodim'                               "$adc" check -D nodim=3 fit.ad
+expect 'unknown code'             2 "'E9'"                                "$adc" explain E9
+expect 'codes are listed'         0 '^E0'                                 "$adc" explain
+
+# 4. what is written, and where
+expect 'C'                        0 ''                                    "$adc" sub/fit.ad
+holds  'beside us, not the model' [ -s fit.c ]
+expect 'C on standard output'     0 'adrt_main'                           "$adc" -o - fit.ad
+holds  'is the same'              cmp -s out fit.c
+expect 'C from standard input'    0 'adrt_main'                           sh -c '"$1" - <fit.ad' sh "$adc"
+expect 'tokens'                   0 'mse'                                 "$adc" --emit=tokens fit.ad
+expect 'syntax tree'              0 'param'                               "$adc" --emit=ast fit.ad
+expect 'graph'                    0 '%[0-9]'                              "$adc" --emit=graph fit.ad
+expect 'loops'                    0 'for'                                 "$adc" --emit=loops fit.ad
+expect 'dot'                      0 'digraph'                             "$adc" --emit=dot fit.ad
+expect 'manifest'                 0 '"name": "w", "type": "real", "shape": \["f"\]'       "$adc" --emit=manifest fit.ad
+expect 'dependencies'             0 '^fit.c: fit.ad$'                     "$adc" --emit=deps fit.ad
+expect 'dependencies of a target' 0 '^x.o: fit.ad$'                       "$adc" -M -MT x.o fit.ad
+expect 'dependencies beside'      0 ''                                    "$adc" -MD -o g.c fit.ad
+holds  'are in a file'            grep -q '^g.c: fit.ad$' g.d
+expect 'dump of a pass'           0 '^; simplify: '                       "$adc" check --dump=simplify fit.ad
+expect 'dump of all'              0 '^; schedule: '                       "$adc" check --dump=all fit.ad
+expect 'passes left out'          0 ''                                    "$adc" check --skip=simplify,fuse --verify fit.ad
+expect 'layout'                   0 '^loss J'                             "$adc" fmt fit.ad
+cp out fmt.ad
+expect 'layout is stable'         0 ''                                    "$adc" fmt --check fmt.ad
+
+# 5. building and running
+expect 'C compiler that is not there' 4 "cannot run the C compiler 'nocc'"    env CC=nocc "$adc" build fit.ad
+expect 'C compiler that fails'    4 'the C compiler failed'               env CC=false "$adc" build fit.ad
+expect 'build'                    0 ''                                    "$adc" build fit.ad
+expect 'trainer'                  0 '^J '                                 ./fit --data fit.csv
+expect 'build with CFLAGS'        0 ''                                    env CFLAGS='-O0 -g' LDFLAGS='-lm' "$adc" build -o fit0 fit.ad
+expect 'specialised'              0 ''                                    "$adc" build --data fit.csv -o fits fit.ad
+expect 'still trains'             0 '^J '                                 ./fits --data fit.csv
+expect 'standalone'               0 ''                                    "$adc" --standalone -o alone.c fit.ad
+expect 'needs no runtime'         0 ''                                    "${CC:-cc}" -O0 -w -o alone alone.c -lm
+expect 'and trains'               0 '^J '                                 ./alone --data fit.csv
+expect 'library'                  0 ''                                    "$adc" --emit=lib fit.ad
+holds  'is there'                 [ -s libfit.a ]
+expect 'run, data beside the model' 0 '^J '                               "$adc" run sub/fit.ad
+holds  'is in the cache'          [ "$(ls cache/adc | wc -l)" -eq 1 ]
+expect 'run again'                0 '^J '                                 "$adc" run sub/fit.ad -- --epochs 5
+holds  'builds nothing'           [ "$(ls cache/adc | wc -l)" -eq 1 ]
+expect 'the trainer finds the fault' 2 'did you mean'                     "$adc" run fit.ad -- --epocks 5
+expect 'data after --'            3 'none.csv'                            "$adc" run fit.ad -- --data none.csv
+
+echo "1..$count"
