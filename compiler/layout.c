@@ -19,7 +19,7 @@
 typedef struct {
     int kind;                           /* '(' '[' '{', 0 the file */
     int at;                             /* its raw token */
-    bool train, closed;
+    bool train, closed, ranges;         /* ranges: of a reduction, so that an operand follows */
     int power, reduction, negation;     /* reset by * and looser, + and looser, 'and' and looser */
     int chain;                          /* operators since the last ',' */
 } Level;
@@ -34,7 +34,7 @@ typedef struct {
     int depth;                          /* '{' open */
     int nesting, chain;                 /* sums over the open levels */
     int last;                           /* kind of the last token given out */
-    bool statement_start;
+    bool statement_start, reduces;      /* reduces: the last token named a reduction */
 } Layout;
 
 bool is_statement_word(int kind)
@@ -140,6 +140,7 @@ static void push(Layout *l, int i)
 {
     Level level = {.kind = l->raw->at[i].kind, .at = i, .closed = l->partner[i] >= 0};
     level.train = level.kind == '{' && opens_train(l, i);
+    level.ranges = level.kind == '[' && l->reduces;
     vec_push(l->ctx, &l->open, level);
     l->nesting++;
 }
@@ -350,6 +351,7 @@ static void give(Layout *l, const Token *raw, int kind)
     vec_push(l->ctx, l->out, token);
     l->last = kind;
     l->statement_start = kind == '{';
+    l->reduces = kind == TOK_REDUCE;
 }
 
 /* A statement ends behind the last token; 'why' is what ended it. */
@@ -403,9 +405,12 @@ static void opener(Layout *l, int i)
         kind = TOK_BAD;
     }
     l->nesting++;                       /* as push() will: the bracket itself may be the one too deep */
+    bool reduces = l->reduces;
     give(l, &token, kind);
     l->nesting--;
+    l->reduces = reduces;
     push(l, i);
+    l->reduces = false;
     if (token.kind == '{') {
         l->depth++;
         l->last = '{';
@@ -427,9 +432,12 @@ static void closer(Layout *l, int i)
         give(l, token, token->kind);
         l->depth--;
     }
+    bool ranges = top(l)->ranges;
     pop(l);
     if (token->kind != '}')
         give(l, token, token->kind);
+    if (ranges)
+        l->last = TOK_REDUCE;           /* an operand is still to come */
 }
 
 /* 'parm W[n] ~ ...' is an error, but goes on as 'param' so that W is known. In a block only 'lett a = 3' can be one: two
