@@ -82,15 +82,12 @@ static void qr_pivoted(int64_t m, int64_t n, double **col, int64_t *place, doubl
         place[top] = place[k];
         col[k] = c;
         place[k] = p;
-        for (int64_t i = 0; i < k; i++)         /* rows of R above the diagonal are final */
+        for (int64_t i = 0; i < k; i++)         /* final once the column has come to rest; below stay zeros */
             R[i * n + k] = c[i];
         R[k * n + k] = reflector(c + k, m - k, &beta[k]);
         for (int64_t j = k + 1; j < n; j++)
             reflect(col[j] + k, c + k, beta[k], m - k);
     }
-    for (int64_t k = 0; k < n; k++)             /* columns changed places after their upper rows were copied: none; */
-        for (int64_t i = 0; i < k; i++)         /* a row i is copied when column k > i has come to rest */
-            R[k * n + i] = 0;
 }
 
 /* ---- Jacobi: x[j] the rows of R, q[j] the columns of J ---- */

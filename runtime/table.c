@@ -297,6 +297,21 @@ void table_promote(Table *t)
     }
 }
 
+/* In a table without a single number, a first row whose text comes again in its column is data: labels alone. */
+static bool first_row_recurs(const Table *t)
+{
+    double v;
+    bool again = false;
+    for (int64_t row = 1; row < t->nrows; row++)
+        for (int i = 0; i < t->ncolumns; i++) {
+            const char *s = t->cell[row * t->ncolumns + i];
+            if (text_number(s, &v) != 1)
+                return false;
+            again = again || (*s && !strcmp(s, t->cell[i]));
+        }
+    return again;
+}
+
 static bool first_row_is_header(const Table *t)
 {
     bool text = false;
@@ -307,7 +322,7 @@ static bool first_row_is_header(const Table *t)
             return false;
         text = text || !(says_missing(s) || is_word(s, "true") || is_word(s, "false"));
     }
-    return text;
+    return text && !first_row_recurs(t);
 }
 
 int table_column(const Table *t, const char *name, Err *err)
