@@ -443,6 +443,8 @@ static int option_flags(Options *o, const AdModel *m, int argc, char **argv, int
                 const char *equals = strchr(argv[i], '=');
                 const char *name = option_own(o, argv[i] + 2, equals ? (size_t)(equals - argv[i] - 2) : strlen(argv[i] + 2));
                 row = option_row(name);
+                if (row < 0)
+                    return option_unknown(name, err);
                 i += !equals && row >= 0 && option_rows[row].argument;
             }
         }

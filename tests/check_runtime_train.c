@@ -1,0 +1,392 @@
+/* check_runtime_train.c: the trainer side of the runtime on hand-written models (fake_models.h): options, optimisers,
+ * training, restarts, files and exit statuses.
+ *
+ * A test calls adrt_main() as a trainer's main() would, in a fresh directory, and reads what it printed and wrote.
+ * Reference losses of optimisers are PyTorch's in float64 (2.13, 200 steps, the loss seen by the last of them). */
+#include "../runtime/rt.h"
+#include "fake_models.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- running a trainer ---- */
+
+static char printed[1 << 16];
+
+static void read_file(const char *path, char *text, size_t size, size_t *length)
+{
+    FILE *f = fopen(path, "rb");
+    ck_assert_msg(f != NULL, "%s was not written", path);
+    size_t n = fread(text, 1, size - 1, f);
+    text[n] = 0;
+    if (length)
+        *length = n;
+    fclose(f);
+}
+
+/* Exit status of `model` with the arguments, a NULL-ended list; what it prints goes to `printed`. */
+static int run_model(const AdModel *model, ...)
+{
+    char *argv[40] = { (char *)"trainer" };
+    int argc = 1;
+    va_list args;
+    va_start(args, model);
+    while ((argv[argc] = va_arg(args, char *)))
+        argc++;
+    va_end(args);
+    fflush(stdout);
+    int out = dup(1), err = dup(2);
+    ck_assert(freopen("stdout.txt", "w", stdout) != NULL);
+    ck_assert(freopen("stderr.txt", "w", stderr) != NULL);
+    int status = adrt_main(argc, argv, model);
+    fflush(stdout);
+    fflush(stderr);
+    dup2(out, 1);
+    dup2(err, 2);
+    close(out);
+    close(err);
+    read_file("stdout.txt", printed, sizeof printed, NULL);
+    return status;
+}
+
+static double printed_value(const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *s = printed; *s; s += strcspn(s, "\n"), s += *s == '\n')
+        if (strncmp(s, name, n) == 0 && s[n] == ' ')
+            return strtod(s + n, NULL);
+    ck_abort_msg("no '%s' in: %s", name, printed);
+    return 0;
+}
+
+static bool stderr_has(const char *text)
+{
+    static char all[1 << 14];
+    read_file("stderr.txt", all, sizeof all, NULL);
+    return strstr(all, text) != NULL;
+}
+
+static void same_files(const char *a, const char *b)
+{
+    static char x[1 << 18], y[1 << 18];
+    size_t n, m;
+    read_file(a, x, sizeof x, &n);
+    read_file(b, y, sizeof y, &m);
+    ck_assert_msg(n == m && memcmp(x, y, n) == 0, "%s and %s differ", a, b);
+}
+
+static void write_rows(void)
+{
+    static const char *const names[] = { "alba", "bruna", "caerulea" };
+    FILE *f = fopen("flowers.csv", "w");
+    fputs("a,b,c,d,species\n", f);
+    for (int i = 0; i < 90; i++) {
+        int k = i % 3;
+        double u = adrt_uniform(1, 2, 0, i), v = adrt_uniform(1, 3, 0, i);
+        fprintf(f, "%.3f,%.3f,%.3f,%.3f,%s\n", 3 + k + u, 2 - 0.5 * k + v, 1 + 2 * k + 0.5 * u, 0.2 + k * v, names[k]);
+    }
+    fclose(f);
+    f = fopen("curve.csv", "w");
+    fputs("x,y\n", f);
+    for (int i = 0; i < 20; i++)
+        fprintf(f, "%d,%.17g\n", i, 2.5 * exp(-0.3 * i));
+    fclose(f);
+}
+
+static void setup(void)
+{
+    char dir[] = "/tmp/adc-train-XXXXXX";
+    ck_assert(mkdtemp(dir) != NULL && chdir(dir) == 0);
+    write_rows();
+}
+
+static void teardown(void)
+{
+    static const char *const files[] = {
+        "stdout.txt", "stderr.txt", "flowers.csv", "curve.csv", "a.safetensors", "b.safetensors", "c.safetensors",
+        "c.safetensors.old", "p.csv", "p.npy", "g.npy", "guess.csv", "r.html", "h.csv", "h.jsonl", "r.json",
+    };
+    char here[256];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(files[i]);
+    if (getcwd(here, sizeof here) && chdir("/") == 0)
+        rmdir(here);
+}
+
+/* ---- settings ---- */
+
+static const struct { const char *text; double value; } numbers[] = {
+    { "12", 12 }, { "2/3", 2.0 / 3 }, { "1e-3", 1e-3 }, { "-2^2", -4 }, { "(1 + 2) * 3", 9 }, { "2^-1", 0.5 },
+};
+
+START_TEST(spec_reads_a_number)
+{
+    Err err;
+    double v;
+    ck_assert_int_eq(spec_number(numbers[_i].text, &v, "x", &err), EXIT_FINE);
+    ck_assert_double_eq_tol(v, numbers[_i].value, 1e-15);
+}
+END_TEST
+
+static const struct { const char *text, *message; } bad_specs[] = {
+    { "rmsporp()", "did you mean 'rmsprop'?" }, { "sgd(momentun = 1)", "did you mean 'momentum'?" },
+    { "sgd(lr = x)", "does not read" }, { "sgd(lr = -1)", "between" }, { "sgd(nesterov = true)", "needs a momentum" },
+    { "sgd(lr = 1", "does not read" }, { "adam(1, 2, 3, 4, 5, 6, 7)", "at most" }, { "", "is no optimizer" },
+};
+
+START_TEST(spec_refuses)
+{
+    Err err;
+    OptimSpec spec;
+    ck_assert_int_eq(spec_optimizer(bad_specs[_i].text, &spec, "x", &err), EXIT_USAGE);
+    ck_assert_msg(strstr(err.text, bad_specs[_i].message) != NULL, "%s", err.text);
+}
+END_TEST
+
+static const struct { const char *text; int64_t now, all; double factor; } schedules_at[] = {
+    { "constant()", 7, 10, 1 }, { "step(every = 3, factor = 0.5)", 7, 10, 0.25 }, { "exponential(0.9)", 2, 10, 0.81 },
+    { "cosine()", 5, 10, 0.5 }, { "cosine(warmup = 4)", 1, 10, 0.5 }, { "cosine(warmup = 5)", 5, 10, 1 },
+    { "linear(final = 0.2)", 5, 10, 0.6 },
+};
+
+START_TEST(schedule_at)
+{
+    Err err;
+    ScheduleSpec spec;
+    ck_assert_int_eq(spec_schedule(schedules_at[_i].text, &spec, "x", &err), EXIT_FINE);
+    ck_assert_double_eq_tol(schedule_factor(&spec, schedules_at[_i].now, schedules_at[_i].all), schedules_at[_i].factor, 1e-15);
+}
+END_TEST
+
+static const struct { const char *flag, *value, *message; } bad_flags[] = {
+    { "--epoch", "3", "did you mean '--epochs'?" }, { "--epochs", "many", "is not a number" }, { "--epochs", "1.5", "whole number" },
+    { "--split", "0.5,0.4", "add up to 0.9" }, { "--freeze", "z", "no param 'z'" }, { "--set", "a=1", "has no hyper" },
+    { "--grad", "x=g.npy", "belongs to the command eval" }, { "--batch", "-1", "whole number" }, { "--seed", "x", "whole number" },
+    { "--quiet=1", NULL, "takes no value" }, { "--lr", NULL, "needs a value" }, { "lr", NULL, "unknown command" },
+    { "--progress", "line", "did you mean 'lines'?" }, { "--optimizer", "lm()", "sum of squares" },
+};
+
+START_TEST(flag_is_refused)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, bad_flags[_i].flag, bad_flags[_i].value, NULL), EXIT_USAGE);
+    ck_assert_msg(stderr_has(bad_flags[_i].message), "%s", bad_flags[_i].flag);
+}
+END_TEST
+
+/* ---- optimisers ---- */
+
+static const struct { const char *optimizer; double loss; } trajectories[] = {
+    { "sgd(lr = 1e-4)", 4.0761360528977404 },
+    { "sgd(lr = 1e-4, momentum = 0.9, weight_decay = 0.01)", 3.3785401918923106 },
+    { "sgd(lr = 1e-4, momentum = 0.9, nesterov = true)", 3.4501776475849306 },
+    { "adam(lr = 0.01)", 4.0293683540143173 },
+    { "adamw(lr = 0.01, weight_decay = 0.1)", 3.4935007328131094 },
+    { "rmsprop(lr = 0.01)", 3.3441785143223424 },
+    { "rmsprop(lr = 1e-3, momentum = 0.9)", 3.8589016127283688 },
+    { "adagrad(lr = 0.1)", 3.7300034886291069 },
+    { "lbfgs()", 4.5007091469964303e-13 },
+};
+
+START_TEST(optimizer_follows_pytorch)
+{
+    static char text[1 << 16];
+    ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", trajectories[_i].optimizer, "--steps", "200", "--history", "h.csv",
+                               "--quiet", NULL), EXIT_FINE);
+    read_file("h.csv", text, sizeof text, NULL);
+    char *last = strrchr(text, '\n');
+    while (last > text && last[-1] != '\n')
+        last--;
+    last = strchr(strchr(last, ',') + 1, ',') + 1;
+    ck_assert_double_eq_tol(strtod(last, NULL) / trajectories[_i].loss, 1, 1e-9);
+}
+END_TEST
+
+START_TEST(lbfgs_finds_the_minimum)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "lbfgs()", "--steps", "100", NULL), EXIT_FINE);
+    ck_assert(printed_value("f") < 1e-11);
+}
+END_TEST
+
+START_TEST(lm_finds_the_curve)
+{
+    ck_assert_int_eq(run_model(&fake_curve, "--data", "curve.csv", NULL), EXIT_FINE);
+    ck_assert(printed_value("sse") < 1e-24);
+}
+END_TEST
+
+/* ---- training ---- */
+
+START_TEST(factorise_reaches_the_svd)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--epochs", "4000", NULL), EXIT_FINE);
+    ck_assert_double_eq_tol(printed_value("J") / printed_value("svd"), 1, 1e-6);
+}
+END_TEST
+
+START_TEST(divergence_keeps_the_best)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "1", "--record", "r.json", NULL), EXIT_DIVERGED);
+    ck_assert(stderr_has("factorise: error: loss is "));
+    ck_assert(stderr_has("parameters of the best epoch kept"));
+    ck_assert(stderr_has("first non-finite value: 'J' at factorise.ad:9"));
+    ck_assert(isfinite(printed_value("J")));
+    ck_assert_int_eq(access("r.json", R_OK), 0);
+}
+END_TEST
+
+START_TEST(trained_model_evaluates_alike)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--model", "a.safetensors", NULL), EXIT_FINE);
+    double loss = printed_value("loss");
+    ck_assert_int_eq(run_model(&fake_factorise, "eval", "--init", "a.safetensors", "--data", "flowers.csv", "--grad", "U=g.npy", NULL),
+                     EXIT_FINE);
+    ck_assert_double_eq(printed_value("loss"), loss);
+    ck_assert_int_eq(access("g.npy", R_OK), 0);
+}
+END_TEST
+
+START_TEST(threads_do_not_matter)
+{
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--threads", "1", "--model", "a.safetensors",
+                               "--out", "p=p.npy", NULL), EXIT_FINE);
+    ck_assert_int_eq(rename("stdout.txt", "p.csv"), 0);
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--threads", "3", "--model", "b.safetensors", NULL), EXIT_FINE);
+    same_files("p.csv", "stdout.txt");
+    same_files("a.safetensors", "b.safetensors");
+    ck_assert(printed_value("best_accuracy") > 0.9);
+    ck_assert(printed_value("test_accuracy") > 0.8);
+}
+END_TEST
+
+START_TEST(predict_writes_labels)
+{
+    char text[4096];
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--restarts", "1", "--model", "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, "predict", "--init", "a.safetensors", "--data", "flowers.csv", "--out", "p=p.csv",
+                               "--out", "guess=guess.csv", NULL), EXIT_FINE);
+    read_file("p.csv", text, sizeof text, NULL);
+    ck_assert(strncmp(text, "alba,bruna,caerulea\n", 20) == 0);
+    read_file("guess.csv", text, sizeof text, NULL);
+    ck_assert(strncmp(text, "guess\nalba\n", 11) == 0);
+}
+END_TEST
+
+START_TEST(batches_pass_over_all_rows)
+{
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--restarts", "1", "--split", "[0.8, 0.2]", "--batch", "7",
+                               "--epochs", "30", "--patience", "5", "--schedule", "cosine(warmup=3)", "--clip", "1",
+                               "--history", "h.jsonl", "--optimizer", "adam(lr=0.05)", NULL), EXIT_FINE);
+    ck_assert(printed_value("validation_accuracy") > 0.8);
+}
+END_TEST
+
+START_TEST(resume_changes_nothing)
+{
+    const char *common[] = { "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--optimizer", "adam(lr = 0.01)", "--split", "1" };
+    const char **c = common;
+    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "12",
+                               "--model", "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "5",
+                               "--checkpoint", "c.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "12",
+                               "--resume", "c.safetensors", "--model", "b.safetensors", NULL), EXIT_FINE);
+    same_files("a.safetensors", "b.safetensors");
+    ck_assert_int_ne(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], "9", c[6], c[7], c[8], c[9], "--resume", "c.safetensors",
+                               NULL), EXIT_FINE);
+}
+END_TEST
+
+START_TEST(frozen_params_stay)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--freeze", "x,y", "--epochs", "5", NULL), EXIT_FINE);
+    ck_assert_double_eq_tol(printed_value("f"), 24.2, 1e-12);
+}
+END_TEST
+
+START_TEST(report_escapes_and_stands_alone)
+{
+    static char text[1 << 19];
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--report", "r.html", "--record", "r.json", NULL), EXIT_FINE);
+    read_file("r.html", text, sizeof text, NULL);
+    ck_assert(strstr(text, "reports &lt;&amp;&gt;&quot;&#39;") != NULL);
+    ck_assert(strstr(text, "http") == NULL && strstr(text, "<script") == NULL);
+    ck_assert(strstr(text, "</html>") != NULL);
+}
+END_TEST
+
+/* ---- gradients and files ---- */
+
+static void wrong_step(AdRun *run)
+{
+    bowl_step(run);
+    *(double *)run->grad[1] *= 1.001;
+}
+
+START_TEST(check_grad_tells_right_from_wrong)
+{
+    AdModel wrong = fake_bowl;
+    wrong.step = wrong_step;
+    ck_assert_int_eq(run_model(&fake_bowl, "check-grad", NULL), EXIT_FINE);
+    ck_assert(printed_value("x") < 1e-9);
+    ck_assert_int_eq(run_model(&fake_factorise, "check-grad", "--data", "flowers.csv", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, "check-grad", "--data", "flowers.csv", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&wrong, "check-grad", NULL), EXIT_GRADIENT);
+    ck_assert(stderr_has("the gradient in 'y'"));
+}
+END_TEST
+
+START_TEST(init_must_fit)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--model", "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_factorise, "eval", "--init", "a.safetensors", "--data", "flowers.csv", NULL), EXIT_BAD_DATA);
+    ck_assert(stderr_has("no tensor 'U'"));
+    ck_assert_int_eq(run_model(&fake_bowl, "eval", "--init", "none.safetensors", NULL), EXIT_IO);
+}
+END_TEST
+
+START_TEST(info_and_help_need_no_data)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "info", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "param U[m, rank]") != NULL);
+    ck_assert_int_eq(run_model(&fake_factorise, "--help", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "sgd(lr = 0.01)   (factorise.ad:14)") != NULL);
+}
+END_TEST
+
+#define ROWS(table) ((int)(sizeof(table) / sizeof *(table)))
+
+int main(void)
+{
+    Suite *suite = suite_create("runtime: training");
+    TCase *spec = tcase_create("settings"), *train = tcase_create("training");
+    tcase_add_loop_test(spec, spec_reads_a_number, 0, ROWS(numbers));
+    tcase_add_loop_test(spec, spec_refuses, 0, ROWS(bad_specs));
+    tcase_add_loop_test(spec, schedule_at, 0, ROWS(schedules_at));
+    tcase_add_checked_fixture(train, setup, teardown);
+    tcase_add_loop_test(train, flag_is_refused, 0, ROWS(bad_flags));
+    tcase_add_loop_test(train, optimizer_follows_pytorch, 0, ROWS(trajectories));
+    tcase_add_test(train, lbfgs_finds_the_minimum);
+    tcase_add_test(train, lm_finds_the_curve);
+    tcase_add_test(train, factorise_reaches_the_svd);
+    tcase_add_test(train, divergence_keeps_the_best);
+    tcase_add_test(train, trained_model_evaluates_alike);
+    tcase_add_test(train, threads_do_not_matter);
+    tcase_add_test(train, predict_writes_labels);
+    tcase_add_test(train, batches_pass_over_all_rows);
+    tcase_add_test(train, resume_changes_nothing);
+    tcase_add_test(train, frozen_params_stay);
+    tcase_add_test(train, report_escapes_and_stands_alone);
+    tcase_add_test(train, check_grad_tells_right_from_wrong);
+    tcase_add_test(train, init_must_fit);
+    tcase_add_test(train, info_and_help_need_no_data);
+    suite_add_tcase(suite, spec);
+    suite_add_tcase(suite, train);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
