@@ -32,7 +32,8 @@ struct Symbol {
     int order;                  /* position among the statements of its module */
     bool expanding;             /* SYM_FN: being expanded, so a call is a recursion */
     bool data_only;             /* SYM_VALUE: a data array itself */
-    bool missing;
+    bool missing, masked;       /* a 'missing' array; mask() of it was taken */
+    bool pseudo;
     /* SYM_STATE: a name of the recurrence being lowered: x[t] above its definition, x[t-1] through prev */
     Node *prev; Val now; bool defined; int index_var;
     Symbol *next;
@@ -54,7 +55,9 @@ typedef struct {
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
     const Ast *train;
-    bool in_output;
+    Span std_call;                      /* where the model calls the library function that is being expanded */
+    bool masked;                        /* mask() was used, of any array: see -Wmissing */
+    int expansions;
 } Lower;
 
 /* values.c */
@@ -122,6 +125,7 @@ Val lower_let_value(Lower *, const Ast *, Node **node);         /* shape note, c
 bool check_note(Lower *, const Ast *, Val *);
 void lower_error(Lower *, Span, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 #define ERR(L, span, code, ...) lower_error(L, span, code, __VA_ARGS__)
+void lower_label(Lower *, Span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 char *declared_at(Lower *, const Dim *);                        /* "n is declared at 2:5" */
 void note_dims(Lower *, const Val *a, const Val *b);
 

@@ -171,9 +171,9 @@ static void matmul_error(Lower *L, const Val *a, const Val *b, int ka, int kb, c
     if (L->muted)
         return;
     if (ast->a)
-        label_at(L->ctx, ast->a->span, "%s", shape_text(L, a));
+        lower_label(L, ast->a->span, "%s", shape_text(L, a));
     if (ast->b)
-        label_at(L->ctx, ast->b->span, "%s", shape_text(L, b));
+        lower_label(L, ast->b->span, "%s", shape_text(L, b));
     hint(L->ctx, "inner dimensions are '%s' and '%s'", size_text(L, a->axis[ka].size, a->axis[ka].dim),
          size_text(L, b->axis[kb].size, b->axis[kb].dim));
     note_dims(L, a, b);
@@ -250,7 +250,7 @@ static Val lower_transpose(Lower *L, const Ast *a) {
     if (v.rank != 2) {
         ERR(L, a->span, "E0203", "a transpose needs a matrix, not %s", v.rank ? shape_text(L, &v) : "a scalar");
         if (!L->muted) {
-            label_at(L->ctx, a->a->span, "%s", shape_text(L, &v));
+            lower_label(L, a->a->span, "%s", shape_text(L, &v));
             note_dims(L, &v, NULL);
             if (v.rank == 1)
                 hint(L->ctx, "a vector has no rows and columns: w @ w is the inner product");

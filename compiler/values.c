@@ -101,9 +101,9 @@ bool combine_shapes(Lower *L, const Val *a, const Val *b, Val *shape, Span at, c
         ERR(L, at, "E0204", "shapes do not combine in %s: %s and %s", what, shape_text(L, a), shape_text(L, b));
         if (!L->muted) {
             if (ast_a)
-                label_at(L->ctx, ast_a->span, "%s", shape_text(L, a));
+                lower_label(L, ast_a->span, "%s", shape_text(L, a));
             if (ast_b)
-                label_at(L->ctx, ast_b->span, "%s", shape_text(L, b));
+                lower_label(L, ast_b->span, "%s", shape_text(L, b));
             hint(L->ctx, "axes are aligned at the right, and %s is not %s", size_text(L, a->axis[ka].size, a->axis[ka].dim),
                  size_text(L, b->axis[kb].size, b->axis[kb].dim));
             note_dims(L, a, b);
