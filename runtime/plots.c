@@ -53,7 +53,7 @@ static void curve_line(FILE *f, const Results *r, const Axis *x, const Axis *y, 
 
 void plot_curve(FILE *f, const Results *r)
 {
-    const double width = 640, height = 330, left = 66, right = 622, top = 14, bottom = 280;
+    const double width = 720, height = 380, left = 62, right = 706, top = 12, bottom = 334;
     double low = DBL_MAX, high = -DBL_MAX;
     bool validated = false;
     for (int64_t i = 0; i < r->nhistory; i++)
@@ -153,29 +153,6 @@ bool plot_is_scatter(const Results *r, int output)
     return a->data && r->model->outputs[output].type == AD_REAL && a->rank == 2 && a->shape[1] == 2 && a->shape[0] > 2;
 }
 
-const AdData *plot_labels(const Results *r, int output, int *place)
-{
-    const AdModel *m = r->model;
-    for (int d = 0; d < m->ndata; d++) {
-        const AdData *data = &m->data[d];
-        if (data->labels < 0 || data->rank != 1 || data->axes[0] != m->outputs[output].axes[0] || !r->dataset->raw[d].data
-            || r->dataset->raw[d].shape[0] != r->output[output].shape[0])
-            continue;
-        *place = d;
-        return data;
-    }
-    return NULL;
-}
-
-static const char *label_name(const Results *r, int dim, int64_t k, char *spare, size_t size)
-{
-    for (int i = 0; i < r->dataset->nlabels; i++)
-        if (r->dataset->labels[i].dim == dim && k < r->dataset->labels[i].n)
-            return r->dataset->labels[i].label[k];
-    snprintf(spare, size, "%lld", (long long)k);
-    return spare;
-}
-
 /* Colour never stands alone: each of the first classes has a shape of its own as well. */
 static void scatter_point(FILE *f, double x, double y, int64_t class)
 {
@@ -197,20 +174,34 @@ static void scatter_bounds(const Array *a, double low[2], double high[2])
     }
 }
 
+static void scatter_legend(FILE *f, const Classes *c)
+{
+    char spare[32];
+    if (!c->id)
+        return;
+    fputs("<div class=\"legend\">", f);
+    for (int64_t k = 0; k < c->n; k++) {
+        fprintf(f, "<span><svg viewBox=\"-6 -6 12 12\"><use href=\"#m%d\" class=\"c%d\"/></svg>", (int)(k % 4), (int)(k % 8));
+        html_text(f, classes_name(c, k, spare, sizeof spare));
+        fputs("</span>", f);
+    }
+    fputs("</div>", f);
+}
+
 void plot_scatter(FILE *f, const Results *r, int output)
 {
-    const double width = 440, height = 400, left = 52, right = 426, top = 12, bottom = 360;
+    const double width = 440, height = 396, left = 50, right = 428, top = 10, bottom = 366;
     const Array *a = &r->output[output];
     const AdOutput *o = &r->model->outputs[output];
-    int place = 0;
-    const AdData *ids = plot_labels(r, output, &place);
     double low[2], high[2];
-    char about[300], spare[32];
+    char about[300];
+    Classes classes;
     scatter_bounds(a, low, high);
     if (low[0] > high[0] || low[1] > high[1])
         return;
     Axis x = axis_of(low[0], high[0], false, left, right), y = axis_of(low[1], high[1], false, bottom, top);
-    int64_t stride = a->shape[0] > 4000 ? (a->shape[0] + 3999) / 4000 : 1, classes = 0;
+    int64_t stride = a->shape[0] > 4000 ? (a->shape[0] + 3999) / 4000 : 1;
+    classes_open(&classes, r, output);
     snprintf(about, sizeof about, "%s, second column against first", o->name);
     fputs("<figure>", f);
     svg_open(f, width, height, about);
@@ -218,22 +209,13 @@ void plot_scatter(FILE *f, const Results *r, int output)
     svg_x_axis(f, &x, top, bottom, NULL);
     for (int64_t i = 0; i < a->shape[0]; i += stride) {
         double u = array_get(a, 2 * i), v = array_get(a, 2 * i + 1);
-        int64_t class = ids ? array_get_int(&r->dataset->raw[place], i) : 0;
         if (isfinite(u) && isfinite(v))
-            scatter_point(f, axis_place(&x, u), axis_place(&y, v), class);
-        classes = class >= classes ? class + 1 : classes;
+            scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0);
     }
     fputs("</svg>", f);
     plot_caption(f, o->name, stride > 1 ? "second column against first, a sample of the rows" : "second column against first");
-    if (ids && classes <= 12) {
-        fputs("<div class=\"legend\">", f);
-        for (int64_t k = 0; k < classes; k++) {
-            fprintf(f, "<span><svg viewBox=\"-6 -6 12 12\"><use href=\"#m%d\" class=\"c%d\"/></svg>", (int)(k % 4), (int)(k % 8));
-            html_text(f, label_name(r, ids->labels, k, spare, sizeof spare));
-            fputs("</span>", f);
-        }
-        fputs("</div>", f);
-    }
+    scatter_legend(f, &classes);
+    classes_close(&classes);
     fputs("</figure>", f);
 }
 
@@ -277,7 +259,7 @@ static void heat_caption(FILE *f, const Results *r, int param, double low, doubl
 
 void plot_heat(FILE *f, const Results *r, int param)
 {
-    enum { MOST_ROWS = 24, MOST_COLUMNS = 75 };
+    enum { MOST_ROWS = 24, MOST_CELLS = 1600 };
     const AdParam *p = &r->model->params[param];
     const int64_t *dims = r->session->part[PART_TRAIN].dims;
     const void *x = r->param[param];
@@ -293,8 +275,10 @@ void plot_heat(FILE *f, const Results *r, int param)
     double most = fmax(fmax(fabs(low), fabs(high)), DBL_MIN);
     bool turned = rows > 3 * columns;
     int64_t across = turned ? rows : columns, down = turned ? columns : rows;
-    int64_t w = across < MOST_COLUMNS ? across : MOST_COLUMNS, h = down < MOST_ROWS ? down : MOST_ROWS;
+    int64_t h = down < MOST_ROWS ? down : MOST_ROWS, w = across * h < MOST_CELLS ? across : MOST_CELLS / h;
+    w = w < 190 ? w : 190;
     double cell = fmin(26, 380.0 / (double)w), tall = fmin(26, fmax(cell, 48.0 / (double)h));
+    double gap = cell > 5 ? 0.8 : 0;
     fputs("<figure>", f);
     svg_open(f, 400, tall * (double)h + 8, p->name);
     for (int64_t i = 0; i < h; i++)
@@ -302,7 +286,7 @@ void plot_heat(FILE *f, const Results *r, int param)
             int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
             double v = turned ? heat_cell(x, f64, columns, c0, c1, r0, r1) : heat_cell(x, f64, columns, r0, r1, c0, c1);
             fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.2f\"/>",
-                    v < 0 ? "neg" : "pos", 10 + cell * (double)j, 4 + tall * (double)i, cell - 0.6, tall - 0.6,
+                    v < 0 ? "neg" : "pos", 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap,
                     isfinite(v) ? fabs(v) / most : 0.0);
         }
     fputs("</svg>", f);

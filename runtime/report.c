@@ -57,19 +57,11 @@ static void report_tiles(FILE *f, const Results *r)
     fputs("</div>\n", f);
 }
 
-static void report_curve(FILE *f, const Results *r)
-{
-    if (r->nhistory < 2)
-        return;
-    fputs("<h2>Loss</h2>", f);
-    plot_curve(f, r);
-}
-
 static void report_values(FILE *f, const Results *r)
 {
-    const char *columns[] = { "mean", "sd", "min", "lower quartile", "median", "upper quartile", "max" };
+    static const char *const columns[] = { "mean", "sd", "min", "lower quartile", "median", "upper quartile", "max" };
     int digits = r->model->f64 ? 17 : 9;
-    fputs("<h2>Values</h2><div class=\"scroll\"><table><tr><th>name</th>", f);
+    fputs("<div class=\"scroll\"><table><tr><th>name</th>", f);
     fprintf(f, "<th class=\"n\">%s</th>", r->restarts > 1 ? "best restart" : "value");
     for (int k = 0; k < 7 && r->restarts > 1; k++)
         fprintf(f, "<th class=\"n\">%s</th>", columns[k]);
@@ -94,13 +86,31 @@ static void report_values(FILE *f, const Results *r)
     fputs("</table></div>\n", f);
 }
 
+/* The curve, and beside it what it led to: the values of one run, or how the losses of many spread. */
+static void report_loss(FILE *f, const Results *r)
+{
+    if (r->nhistory >= 2) {
+        fputs("<h2>Loss</h2><div class=\"hero\">", f);
+        plot_curve(f, r);
+        if (r->restarts > 1 && r->nvalues > 0)
+            plot_histogram(f, r, 0);
+        else
+            report_values(f, r);
+        fputs("</div>\n", f);
+    }
+    if (r->nvalues > 0 && (r->nhistory < 2 || r->restarts > 1)) {
+        fputs("<h2>Values</h2>", f);
+        report_values(f, r);
+    }
+}
+
 static void report_restarts(FILE *f, const Results *r)
 {
     if (r->restarts < 2)
         return;
     fprintf(f, "<h2>%lld restarts</h2><p class=\"note sub\">The shaded band holds the middle half, the line is the median. "
                "The best restart is number %lld.</p><div class=\"grid3\">", (long long)r->done, (long long)r->best);
-    for (int v = 0; v < r->nvalues; v++)
+    for (int v = r->nhistory >= 2 ? 1 : 0; v < r->nvalues; v++)      /* the loss itself stands beside the curve */
         plot_histogram(f, r, v);
     fputs("</div>\n", f);
 }
@@ -291,10 +301,9 @@ int report_write(const Results *r, const char *path, Err *err)
         return bad;
     report_head(out.f, r);
     report_tiles(out.f, r);
-    report_curve(out.f, r);
+    report_loss(out.f, r);
     report_restarts(out.f, r);
     report_outputs(out.f, r);
-    report_values(out.f, r);
     report_params(out.f, r);
     report_source(out.f, r->model);
     report_settings(out.f, r);

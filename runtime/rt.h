@@ -306,13 +306,18 @@ void svg_open(FILE *, double width, double height, const char *about);
 void svg_x_axis(FILE *, const Axis *, double top, double bottom, const char *name);
 void svg_y_axis(FILE *, const Axis *, double left, double right);
 
+/* classes.c: a class for each row of an output, for its colour */
+typedef struct { int64_t *id, n; const char *what; const Labels *known; Labels own; } Classes;
+void classes_open(Classes *, const Results *, int output);
+const char *classes_name(const Classes *, int64_t k, char *spare, size_t size);
+void classes_close(Classes *);
+
 /* plots.c: one figure each; report.c: the page, one self-contained .html; report_style.c: its style sheet */
 void plot_curve(FILE *, const Results *);
 void plot_histogram(FILE *, const Results *, int value);
 void plot_scatter(FILE *, const Results *, int output);
 void plot_heat(FILE *, const Results *, int param);
 bool plot_is_scatter(const Results *, int output);
-const AdData *plot_labels(const Results *, int output, int *place);     /* the ids that share its first axis, or NULL */
 int report_write(const Results *, const char *path, Err *);
 extern const char *const report_style;
 
