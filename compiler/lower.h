@@ -72,6 +72,7 @@ bool combine_shapes(Lower *, const Val *a, const Val *b, Val *shape, Span at, co
 Val val_op(Lower *, Op, const Val *args, int n, const Val *shape);
 bool same_size(Lower *, const Ex *, const Dim *, const Ex *, const Dim *);
 Val val_let(Lower *, Val, const char *name, Span, Node **node);         /* a node of its own; the value that reads it */
+Val val_shared(Lower *, Val, const char *name, Span, Node **node);      /* the same, of an equal node when there is one */
 Node *val_node(Lower *, const Val *, const char *name, Span);           /* the node, without index variables in scope */
 Val val_of_node(Lower *, Node *, const Val *shape);
 Builder builder(Lower *);

@@ -401,8 +401,6 @@ static bool state_item(Lower *L, const Ast *a, const Symbol *s, Val *base) {
         return s->defined;
     }
     if (step && back == -1 && s->prev) {
-        const Ex *to[MAX_RANK];
-        (void)to;
         *base = s->value;
         return true;
     }

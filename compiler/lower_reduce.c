@@ -264,13 +264,11 @@ Val call_over(Lower *L, const Symbol *fn, const Ast *call, Val *args, int n, con
     inner[0] = without(L, x, others, &s);
     for (int i = 1; i < n; i++) {                   /* its leading axes are x's that are not chosen */
         const Ex *to[MAX_RANK];
-        bool gone[MAX_RANK] = {0};
         int rest = args[i].rank - kept;
         inner[i] = args[i];
         if (rest < 0)
             continue;
         for (int k = 0; k < args[i].rank; k++) {
-            gone[k] = k < kept;
             to[k] = k < kept ? ex_var(L->ctx, s.red[k].var) : axis_var(L, rest, k - kept);
         }
         inner[i] = val_map_axes(L, &args[i], to, false);

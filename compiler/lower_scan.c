@@ -306,7 +306,7 @@ Val val_cumsum(Lower *L, Val x, int axis, Span span) {
     Type type = x.type == T_REAL ? T_REAL : T_INT;
     x = val_cast(L, x, type);
     int t = VAR_SCOPE + L->next_var++;
-    const Ex *to[MAX_RANK], *back[MAX_RANK];
+    const Ex *to[MAX_RANK];
     Val rest = {.type = type, .rank = 0};
     for (int k = 0; k < x.rank; k++)
         if (k != axis)
@@ -339,22 +339,14 @@ Val val_cumsum(Lower *L, Val x, int axis, Span span) {
     Node *prev = node_prev(ctx, L->graph, s->group, type, init->rank + 1, axes, init, NULL, span);
     Node *state = state_node(s, &rest, ex2(ctx, OP_ADD, at_step(s, prev, &rest).body, body), true, NULL, span, ++L->lets);
     s->group->states.at[0].state = state;
-    Val r = at_step(s, state, &rest);
-    for (int k = 0, i = 0; k < x.rank; k++)
-        if (k != axis)
-            back[i++] = axis_var(L, x.rank, k);
-    r = val_map_axes(L, &r, back, false);
-    vec_push(ctx, &L->index, s->index);
-    const Ex *tv = axis_var(L, x.rank, axis);
     const Ex *index[MAX_RANK];
     int n = 0;
-    index[n++] = tv;
+    index[n++] = axis_var(L, x.rank, axis);
     for (int o = 0; o < s->outer; o++)
         index[n++] = ex_var(ctx, L->index.at[o].var);
     for (int k = 0; k < x.rank; k++)
         if (k != axis)
             index[n++] = axis_var(L, x.rank, k);
-    L->index.n--;
     Val y = x;
     y.body = ex_read(ctx, state, index, false);
     y.labels = NULL;

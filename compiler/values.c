@@ -170,20 +170,24 @@ static const Ex *unstretched(Lower *L, const Val *v, const Ex *read) {
     return any ? ex_map_vars(L->ctx, read, axis_to, &(AxisMap){v->rank, to}, false) : read;
 }
 
-Val val_let(Lower *L, Val v, const char *name, Span span, Node **node) {
+static Val bound(Lower *L, Val v, const char *name, Span span, int let, Node **node) {
     if (node)
         *node = NULL;
     if (v.bad)
         return v;
-    const Ex *read = lift_axes(L, &v, 0, NULL, R_NONE, v.body, NULL, name, span, ++L->lets);
+    const Ex *read = lift_axes(L, &v, 0, NULL, R_NONE, v.body, NULL, name, span, let);
     if (!read)
         return val_bad();
     if (node)
         *node = read->node;
-    read->node->labels = v.labels;
+    if (!read->node->labels)
+        read->node->labels = v.labels;
     v.body = unstretched(L, &v, read);
     return v;
 }
+
+Val val_let(Lower *L, Val v, const char *name, Span span, Node **node) { return bound(L, v, name, span, ++L->lets, node); }
+Val val_shared(Lower *L, Val v, const char *name, Span span, Node **node) { return bound(L, v, name, span, 0, node); }
 
 Node *val_node(Lower *L, const Val *v, const char *name, Span span) {
     const Ex *read = lift_axes(L, v, 0, NULL, R_NONE, v->body, NULL, name, span, 0);

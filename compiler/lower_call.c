@@ -1,0 +1,1047 @@
+/* lower_call.c: f(...).
+ *
+ * A scalar primitive is one operation on every element. A function of the model or of the library (std.ad) is expanded at
+ * the call: its arguments become values of its own names, size variables the caller's sizes, and its body is lowered
+ * again, which is what makes functions polymorphic in shape. The few that cannot be written in the language stand here. */
+#include "lower.h"
+#include <string.h>
+
+/* ---------------------------------------------------------------- scalar primitives */
+
+static const struct { const char *name; Op op; int nargs; } scalar[] = {
+    {"exp", OP_EXP, 1}, {"expm1", OP_EXPM1, 1}, {"log", OP_LOG, 1}, {"log1p", OP_LOG1P, 1}, {"sqrt", OP_SQRT, 1}, {"abs", OP_ABS, 1},
+    {"sign", OP_SIGN, 1}, {"floor", OP_FLOOR, 1}, {"ceil", OP_CEIL, 1}, {"round", OP_ROUND, 1}, {"sin", OP_SIN, 1}, {"cos", OP_COS, 1},
+    {"tan", OP_TAN, 1}, {"asin", OP_ASIN, 1}, {"acos", OP_ACOS, 1}, {"atan", OP_ATAN, 1}, {"atan2", OP_ATAN2, 2}, {"sinh", OP_SINH, 1},
+    {"cosh", OP_COSH, 1}, {"tanh", OP_TANH, 1}, {"asinh", OP_ASINH, 1}, {"acosh", OP_ACOSH, 1}, {"atanh", OP_ATANH, 1}, {"erf", OP_ERF, 1},
+    {"erfc", OP_ERFC, 1}, {"lgamma", OP_LGAMMA, 1}, {"polygamma", OP_POLYGAMMA, 2}, {"sigmoid", OP_SIGMOID, 1}, {"softplus", OP_SOFTPLUS, 1},
+    {"log_normal_cdf", OP_LOG_NORMAL_CDF, 1}, {"pow", OP_POW, 2}, {"mod", OP_MOD, 2}, {"isnan", OP_ISNAN, 1}, {"where", OP_WHERE, 3},
+};
+enum { NSCALAR = (int)(sizeof scalar / sizeof *scalar) };
+
+static const char *const special[] = {
+    "size", "total", "mask", "onehot", "concat", "reshape", "cumsum", "diag", "dropout", "batch_norm", "stop", "grad", "jvp", "hvp",
+    "lowrank", "pca", "svdvals", "quantile", "cross_entropy", "nll", "kl",
+};
+static const char *const draws[] = {"uniform", "normal", "glorot", "he", "lecun", "orthogonal", "zeros", "ones", "constant", "file"};
+enum { NSPECIAL = (int)(sizeof special / sizeof *special), NDRAWS = (int)(sizeof draws / sizeof *draws) };
+
+static bool listed(const char *name, const char *const *list, int n) {
+    for (int k = 0; k < n; k++)
+        if (strcmp(list[k], name) == 0)
+            return true;
+    return false;
+}
+
+static Symbol *std_function(Lower *L, const char *name) {
+    for (Symbol *s = L->std ? L->std->symbols : NULL; s; s = s->next)
+        if (s->kind == SYM_FN && strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+static int scalar_of(const char *name) {
+    for (int k = 0; k < NSCALAR; k++)
+        if (strcmp(scalar[k].name, name) == 0)
+            return k;
+    return -1;
+}
+
+bool is_builtin(Lower *L, const char *name) {
+    return scalar_of(name) >= 0 || listed(name, special, NSPECIAL) || listed(name, draws, NDRAWS) || is_reduction(name)
+        || (name[0] != '_' && std_function(L, name));
+}
+
+/* ---------------------------------------------------------------- arguments */
+
+static int count_args(const Ast *call) {
+    int n = 0;
+    for (const Ast *a = call->items; a; a = a->next)
+        n++;
+    return n;
+}
+
+static bool plain_args(Lower *L, const Ast *call, int least, int most, const char *const *named, int nnamed) {
+    int n = 0;
+    bool fine = true;
+    for (const Ast *a = call->items; a; a = a->next) {
+        if (a->kind != AST_ARG) {
+            n++;
+        } else if (!listed(a->text, named, nnamed)) {
+            ERR(L, a->name_span, "E0208", "'%s' has no argument '%s'", call->text, a->text);
+            const char *near = nearest_name(a->text, named, nnamed);
+            if (near && !L->muted)
+                hint(L->ctx, "did you mean '%s'?", near);
+            fine = false;
+        }
+    }
+    if (n < least || n > most) {
+        if (least == most)
+            ERR(L, call->span, "E0206", "'%s' takes %d argument%s, not %d", call->text, least, least == 1 ? "" : "s", n);
+        else
+            ERR(L, call->span, "E0206", "'%s' takes %d to %d arguments, not %d", call->text, least, most, n);
+        fine = false;
+    }
+    return fine;
+}
+
+static const Ast *named_arg(const Ast *call, const char *name) {
+    for (const Ast *a = call->items; a; a = a->next)
+        if (a->kind == AST_ARG && strcmp(a->text, name) == 0)
+            return a->a;
+    return NULL;
+}
+
+static const Ast *nth(const Ast *call, int n) {
+    const Ast *a = call->items;
+    for (; a; a = a->next)
+        if (a->kind != AST_ARG && n-- == 0)
+            return a;
+    return NULL;
+}
+
+static Type wider(Type a, Type b) { return a == T_REAL || b == T_REAL ? T_REAL : a == T_INT || b == T_INT ? T_INT : T_BOOL; }
+
+/* where(c, a, b): a and b are lowered under c and not c. */
+static Val call_where(Lower *L, const Ast *a) {
+    Ctx *ctx = L->ctx;
+    if (!plain_args(L, a, 3, 3, NULL, 0))
+        return val_bad();
+    Val c = lower_condition(L, nth(a, 0)), arm[2];
+    bool lazy = !c.bad && c.rank == 0;
+    for (int k = 0; k < 2; k++) {
+        if (lazy)
+            vec_push(ctx, &L->guard, k ? ex_not(ctx, c.body) : c.body);
+        arm[k] = lower_expr(L, nth(a, k + 1));
+        if (lazy)
+            L->guard.n--;
+    }
+    Val shape = {0}, all = {0};
+    if (c.bad || arm[0].bad || arm[1].bad || !combine_shapes(L, &arm[0], &arm[1], &shape, a->span, "'where'", nth(a, 1), nth(a, 2))
+        || !combine_shapes(L, &c, &shape, &all, a->span, "'where'", nth(a, 0), NULL))
+        return val_bad();
+    Type type = wider(arm[0].type, arm[1].type);
+    const Dim *labels = arm[0].labels == arm[1].labels ? arm[0].labels : NULL;
+    Val r = val_op(L, OP_WHERE, (Val[]){c, val_cast(L, arm[0], type), val_cast(L, arm[1], type)}, 3, &all);
+    r.labels = labels;
+    return r;
+}
+
+static bool is_same_type(Op op) { return op_has(op, P_SAME); }
+
+static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
+    Val shape = v[0];
+    Type type = T_BOOL;
+    for (int k = 0; k < n; k++) {
+        if (v[k].bad)
+            return val_bad();
+        type = wider(type, v[k].type);
+    }
+    if (n == 2 && !combine_shapes(L, &v[0], &v[1], &shape, a->span, arena_printf(L->ctx->arena, "'%s'", a->text), nth(a, 0), nth(a, 1)))
+        return val_bad();
+    if (op == OP_POLYGAMMA) {
+        if (v[0].type == T_REAL) {
+            ERR(L, a->span, "E0211", "the order of polygamma must be an int");
+            return val_bad();
+        }
+        v[0] = val_cast(L, v[0], T_INT);
+        v[1] = val_cast(L, v[1], T_REAL);
+        return val_op(L, op, v, 2, &shape);
+    }
+    type = is_same_type(op) && type != T_REAL ? T_INT : T_REAL;
+    for (int k = 0; k < n; k++)
+        v[k] = val_cast(L, v[k], type);
+    return val_op(L, op, v, n, &shape);
+}
+
+static Val call_scalar(Lower *L, int row, const Ast *a) {
+    int n = scalar[row].nargs;
+    if (!plain_args(L, a, n, n, NULL, 0))
+        return val_bad();
+    Val v[3];
+    for (int k = 0; k < n; k++)
+        v[k] = lower_expr(L, nth(a, k));
+    return apply_scalar(L, scalar[row].op, v, n, a);
+}
+
+/* max(a, b), min(a, b) */
+static Val call_min_max(Lower *L, const Ast *a) {
+    Val v[2] = {lower_expr(L, nth(a, 0)), lower_expr(L, nth(a, 1))};
+    return apply_scalar(L, strcmp(a->text, "max") == 0 ? OP_MAX : OP_MIN, v, 2, a);
+}
+
+/* ---------------------------------------------------------------- functions of the model and the library */
+
+static bool mentions(const Ast *a, const char *const *names, int n) {
+    if (!a)
+        return false;
+    if (a->kind == AST_CALL && listed(a->text, names, n))
+        return true;
+    const Ast *parts[] = {a->a, a->b, a->c, a->from, a->items, a->clauses, a->vjp};
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        for (const Ast *p = parts[k]; p; p = k >= 4 ? p->next : NULL)
+            if (mentions(p, names, n))
+                return true;
+    return false;
+}
+
+static Symbol *local(Lower *L, const char *name, Span span, Val v, Node *node) {
+    Symbol *s = declare(L, name, span, v.bad ? SYM_BAD : SYM_VALUE);
+    if (s) {
+        s->value = v;
+        s->node = node;
+    }
+    return s;
+}
+
+/* x[b, i]: a number or a dim declared above is that; any other name is a size of the caller's. */
+static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
+    Ctx *ctx = L->ctx;
+    int rank = 0;
+    for (const Ast *i = arg->items; i; i = i->next)
+        rank++;
+    if (rank != v->rank) {
+        ERR(L, call->span, "E0204", "argument '%s' of '%s' must %s, not have the shape %s", arg->text, call->text,
+            rank == 0 ? "be a scalar" : arena_printf(ctx->arena, "have %d ax%s", rank, rank == 1 ? "is" : "es"), shape_text(L, v));
+        if (!L->muted)
+            note_dims(L, v, NULL);
+        return false;
+    }
+    int k = 0;
+    for (const Ast *i = arg->items; i; i = i->next, k++) {
+        Symbol *s = i->kind == AST_NAME ? lookup(L, i->text) : NULL;
+        if (i->kind == AST_NAME && !s) {
+            Symbol *size = declare(L, i->text, i->span, SYM_DIM);
+            Dim *d = NEW(ctx, Dim);
+            *d = (Dim){.name = i->text, .span = i->span, .size = v->axis[k].size, .place = -1};
+            size->dim = v->axis[k].dim ? v->axis[k].dim : d;
+            if (!v->axis[k].dim)
+                v->axis[k].dim = d;
+            continue;
+        }
+        const Dim *dim = NULL;
+        const Ex *size = lower_size(L, i, &dim);
+        if (!size)
+            return false;
+        if (!same_size(L, size, dim, v->axis[k].size, v->axis[k].dim) || v->axis[k].stretch) {
+            ERR(L, call->span, "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
+                call->text, shape_text(L, v), k + 1, span_text(ctx, i->span), size_text(L, size, dim));
+            if (!L->muted) {
+                if (dim && dim->place >= 0)
+                    hint(ctx, "%s", declared_at(L, dim));
+                if (v->axis[k].dim && v->axis[k].dim->place >= 0)
+                    hint(ctx, "%s", declared_at(L, v->axis[k].dim));
+            }
+            return false;
+        }
+        if (!v->axis[k].dim)
+            v->axis[k].dim = dim;
+    }
+    return true;
+}
+
+static bool trivial(const Ex *e) {
+    if (e->op == OP_REALOF || e->op == OP_INTOF || e->op == OP_NEG)
+        return trivial(e->arg[0]);
+    return e->nargs == 0 || e->op == OP_READ;
+}
+
+/* Names of sizes that a function gave to unnamed axes end with it. */
+static Val unnamed(Val v) {
+    for (int k = 0; !v.bad && k < v.rank; k++)
+        if (v.axis[k].dim && v.axis[k].dim->place < 0)
+            v.axis[k].dim = NULL;
+    return v;
+}
+
+static bool lower_block(Lower *L, const Ast *statements) {
+    bool fine = true;
+    for (const Ast *s = statements; s; s = s->next) {
+        if (s->kind == AST_SCAN) {
+            fine &= lower_scan(L, s);
+        } else if (s->kind == AST_LET && s->from) {
+            fine &= lower_recurrence(L, s);
+        } else if (s->kind == AST_LET) {
+            Node *node = NULL;
+            Val v = lower_let_value(L, s, &node);
+            local(L, s->text, s->name_span, v, node);
+            fine &= !v.bad;
+        } else if (s->kind == AST_POISON) {
+            if (s->text)
+                declare(L, s->text, s->span, SYM_BAD);
+            fine = false;
+        }
+    }
+    return fine;
+}
+
+/* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
+static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, Node *const *nodes, int n) {
+    Ctx *ctx = L->ctx;
+    const Ast *vjp = fn->vjp;
+    Node *node = NULL;
+    value = val_cast(L, value, T_REAL);
+    Val out = val_let(L, value, fn->text, fn->span, &node);
+    if (out.bad)
+        return out;
+    Node *dy = node_leaf(ctx, L->graph, N_PARAM, T_REAL, node->rank, node->axis, -1, vjp->text, vjp->span);
+    Val cotangent = out;
+    cotangent.body = ex_read(ctx, dy, out.body->arg, false);
+    Scope *scope = NEW(ctx, Scope);
+    *scope = (Scope){.outer = L->scope, .limit = L->scope->limit, .module = L->scope->module};
+    L->scope = scope;
+    local(L, vjp->text, vjp->name_span, cotangent, dy);
+    Rule *rule = NEW(ctx, Rule);
+    rule->arg = NEWN(ctx, Node *, n + 1);
+    rule->rule = NEWN(ctx, Node *, n + 1);
+    rule->cotangent = dy;
+    const Ast *e = vjp->clauses;
+    bool fine = true;
+    int k = 0;
+    for (const Ast *arg = fn->items; arg; arg = arg->next, k++) {
+        if (arg->a || args[k].type != T_REAL)
+            continue;
+        if (!e) {
+            ERR(L, vjp->span, "E0217", "vjp of '%s' has no expression for the argument '%s'", fn->text, arg->text);
+            fine = false;
+            break;
+        }
+        Val r = val_cast(L, lower_expr(L, e), T_REAL), shape = {0};
+        if (r.bad || !combine_shapes(L, &args[k], &r, &shape, e->span, "'vjp'", NULL, e)) {
+            fine = false;
+        } else {
+            for (int j = 0; j < args[k].rank; j++)
+                shape.axis[j] = args[k].axis[j];
+            if (shape.rank != args[k].rank) {
+                ERR(L, e->span, "E0217", "vjp of '%s': the adjoint of '%s' must have its shape %s, not %s", fn->text, arg->text, shape_text(L, &args[k]), shape_text(L, &r));
+                fine = false;
+            }
+            shape.body = r.body;
+            shape.type = T_REAL;
+            Node *made = NULL;
+            if (fine)
+                val_let(L, shape, NULL, e->span, &made);
+            rule->arg[rule->n] = nodes[k];
+            rule->rule[rule->n++] = made;
+            fine &= made != NULL && nodes[k] != NULL;
+        }
+        e = e->next;
+    }
+    if (fine && e) {
+        ERR(L, e->span, "E0217", "vjp of '%s' has more expressions than arguments that it is differentiated in", fn->text);
+        fine = false;
+    }
+    L->scope = scope->outer;
+    node->vjp = rule;
+    return fine ? out : val_bad();
+}
+
+/* Lowers the body for these arguments. given[k]: argument k was passed; otherwise its default is taken. */
+Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n) {
+    Ctx *ctx = L->ctx;
+    static const char *const derivative_calls[] = {"grad", "jvp", "hvp"};
+    const Ast *def = fn->fn;
+    if (fn->expanding) {
+        ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", def->text);
+        return val_bad();
+    }
+    if (++L->expansions > 200000 || L->depth > 200) {
+        ERR(L, call->span, "E0219", "functions expanded too deeply or too often at '%s'", def->text);
+        return val_bad();
+    }
+    Scope *scope = NEW(ctx, Scope), *before = L->scope;
+    Span site = L->std_call;
+    bool enters_std = fn->module->is_std && !(L->scope ? L->scope->module->is_std : L->module->is_std);
+    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->order, .module = fn->module};
+    L->scope = scope;
+    if (enters_std)
+        L->std_call = call->span;
+    fn->expanding = true;
+    L->depth++;
+    bool keep = def->vjp || mentions(def->a, derivative_calls, 3);
+    for (const Ast *s = def->clauses; s; s = s->next)
+        keep |= mentions(s, derivative_calls, 3);
+    Val bound[64];
+    Node *own[64] = {0};
+    bool fine = true;
+    int k = 0;
+    for (const Ast *arg = def->items; arg && k < 64; arg = arg->next, k++) {
+        Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
+        Node *node = nodes && k < n ? nodes[k] : NULL;
+        if (!v.bad && arg->bracketed && !bind_sizes(L, arg, &v, call))
+            v = val_bad();
+        if (!v.bad && (keep ? v.type == T_REAL : !trivial(v.body))) {
+            v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
+        }
+        bound[k] = v;
+        own[k] = node;
+        fine &= !v.bad;
+        local(L, arg->text, arg->name_span, v, node);
+    }
+    Val value = val_bad();
+    if (fine && lower_block(L, def->clauses))
+        value = lower_expr(L, def->a);
+    if (!value.bad && def->vjp)
+        value = with_rule(L, def, value, bound, own, k);
+    L->depth--;
+    fn->expanding = false;
+    L->std_call = site;
+    L->scope = before;
+    return unnamed(value);
+}
+
+static const Ast *parameter(const Ast *fn, const char *name, int *place) {
+    *place = 0;
+    for (const Ast *arg = fn->items; arg; arg = arg->next, (*place)++)
+        if (strcmp(arg->text, name) == 0)
+            return arg;
+    return NULL;
+}
+
+static int count_parameters(const Ast *fn, int *needed) {
+    int n = 0;
+    *needed = 0;
+    for (const Ast *arg = fn->items; arg; arg = arg->next, n++)
+        *needed += !arg->a;
+    return n;
+}
+
+static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
+    const char *names[66];
+    int n = 0;
+    for (const Ast *p = fn->items; p && n < 64; p = p->next)
+        names[n++] = p->text;
+    if (fn->text && (strstr(fn->text, "softmax") || strcmp(fn->text, "layer_norm") == 0))
+        names[n++] = "over";
+    ERR(L, arg->name_span, "E0208", "'%s' has no argument '%s'", fn->text, arg->text);
+    const char *near = nearest_name(arg->text, names, n);
+    if (near && !L->muted)
+        hint(L->ctx, "did you mean '%s'?", near);
+}
+
+/* Positional arguments first, then by name, then defaults. skip: a name taken care of by the caller ('over'). */
+static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
+    int needed, n = count_parameters(fn->fn, &needed), at = first;
+    bool fine = true;
+    for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
+        int place = at;
+        if (a->kind == AST_ARG && skip && strcmp(a->text, skip) == 0)
+            continue;
+        if (a->kind == AST_ARG && !parameter(fn->fn, a->text, &place)) {
+            unknown_argument(L, a, fn->fn);
+            fine = false;
+            continue;
+        }
+        if (a->kind != AST_ARG && first && at++ < 2 * first && place < first)
+            continue;
+        if (a->kind != AST_ARG && !first)
+            at++;
+        if (place >= n) {
+            ERR(L, call->span, "E0206", "'%s' takes %d argument%s", call->text, n, n == 1 ? "" : "s");
+            return false;
+        }
+        if (given[place]) {
+            if (!first || a->kind == AST_ARG) {
+                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", a->text ? a->text : "", call->text);
+                fine = false;
+            }
+            continue;
+        }
+        args[place] = lower_expr(L, a->kind == AST_ARG ? a->a : a);
+        given[place] = true;
+        fine &= !args[place].bad;
+    }
+    int k = 0;
+    for (const Ast *p = fn->fn->items; p; p = p->next, k++)
+        if (!given[k] && !p->a && fine) {
+            ERR(L, call->span, "E0206", "'%s' needs its argument '%s'", call->text, p->text);
+            if (!L->muted)
+                hint(L->ctx, "it takes %d argument%s", n, n == 1 ? "" : "s");
+            fine = false;
+        }
+    return fine;
+}
+
+static Node *node_of_arg(Lower *L, const Ast *a) {
+    if (a && a->kind == AST_NAME) {
+        Symbol *s = lookup(L, a->text);
+        return s && s->kind == SYM_VALUE ? s->node : NULL;
+    }
+    return NULL;
+}
+
+static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
+    Val args[64];
+    bool given[64] = {0};
+    Node *nodes[64] = {0};
+    int needed;
+    if (count_parameters(fn->fn, &needed) > 64 || !bind_arguments(L, fn, call, args, given, NULL, 0))
+        return val_bad();
+    int at = 0;
+    for (const Ast *a = call->items; a; a = a->next) {
+        int place = at;
+        if (a->kind == AST_ARG)
+            parameter(fn->fn, a->text, &place);
+        else
+            at++;
+        nodes[place] = node_of_arg(L, a->kind == AST_ARG ? a->a : a);
+    }
+    return expand(L, fn, call, args, given, nodes, 64);
+}
+
+/* A library function with its first n arguments already lowered; the rest of the call by name. */
+Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n) {
+    Symbol *fn = std_function(L, name);
+    if (!fn)
+        bug(L->ctx, "std.ad has no function '%s'", name);
+    Val all[64];
+    bool given[64] = {0};
+    for (int k = 0; k < n; k++) {
+        all[k] = args[k];
+        given[k] = true;
+    }
+    for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
+        int place;
+        if (a->kind != AST_ARG || strcmp(a->text, "over") == 0 || !parameter(fn->fn, a->text, &place) || place < n)
+            continue;
+        all[place] = lower_expr(L, a->a);
+        given[place] = true;
+    }
+    return expand(L, fn, call, all, given, NULL, 64);
+}
+
+/* softmax(x, over = -1) and the like: a vector function along one axis. */
+static Val call_vector(Lower *L, const Ast *call, int over_default) {
+    static const char *const named[] = {"over", "eps"};
+    if (!plain_args(L, call, 1, 1, named, strcmp(call->text, "layer_norm") == 0 ? 2 : 1))
+        return val_bad();
+    Val x = lower_expr(L, nth(call, 0));
+    bool chosen[MAX_RANK] = {0};
+    if (x.bad)
+        return x;
+    if (x.rank == 0) {
+        ERR(L, call->span, "E0205", "'%s' needs an array, not a scalar", call->text);
+        return val_bad();
+    }
+    const Ast *over = named_arg(call, "over");
+    if (over && !axes_of(L, over, &x, chosen, call->text))
+        return val_bad();
+    if (!over)
+        chosen[over_default < 0 ? x.rank + over_default : over_default] = true;
+    int n = 0;
+    for (int k = 0; k < x.rank; k++)
+        n += chosen[k];
+    if (n != 1) {
+        ERR(L, call->span, "E0215", "'%s' runs over one axis, not %d", call->text, n);
+        return val_bad();
+    }
+    return call_over(L, NULL, call, &x, 1, chosen);
+}
+
+/* cross_entropy, nll, kl: along the last axis, then the mean over all others. */
+static Val call_rows(Lower *L, const Ast *call) {
+    if (!plain_args(L, call, 2, 2, NULL, 0))
+        return val_bad();
+    Val v[2] = {lower_expr(L, nth(call, 0)), lower_expr(L, nth(call, 1))};
+    if (v[0].bad || v[1].bad)
+        return val_bad();
+    if (v[0].rank == 0) {
+        ERR(L, call->span, "E0205", "'%s' needs an array of %s, not a scalar", call->text, strcmp(call->text, "cross_entropy") == 0 ? "logits" : "log probabilities");
+        return val_bad();
+    }
+    bool labels = v[1].rank == v[0].rank - 1, is_kl = strcmp(call->text, "kl") == 0, entropy = strcmp(call->text, "cross_entropy") == 0;
+    const char *name = is_kl ? "_kl" : entropy ? (labels ? "_cross_entropy_labels" : "_cross_entropy_shares") : "_pick";
+    if (labels && !is_kl && v[1].type == T_REAL) {
+        const Ast *y = nth(call, 1);
+        ERR(L, y->span, "E0211", "'%s' takes labels, an index(c) array, and %s is real", call->text, y->kind == AST_NAME ? y->text : "this");
+        if (!L->muted && y->kind == AST_NAME)
+            hint(L->ctx, "declare it so: data %s[...] : index(%s)", y->text,
+                 v[0].axis[v[0].rank - 1].dim ? v[0].axis[v[0].rank - 1].dim->name : "c");
+        return val_bad();
+    }
+    Val lead = v[0], shape = {0};
+    lead.rank = labels ? v[0].rank - 1 : v[0].rank;
+    const Dim *last = v[0].axis[v[0].rank - 1].dim;
+    if (labels && v[1].labels && last && v[1].labels != last && !prove_equal(L->ctx, ex_dim(L->ctx, v[1].labels), v[0].axis[v[0].rank - 1].size)) {
+        ERR(L, call->span, "E0204", "'%s' of %s takes labels of '%s', not of '%s'", call->text, shape_text(L, &v[0]), last->name, v[1].labels->name);
+        if (!L->muted) {
+            hint(L->ctx, "%s", declared_at(L, last));
+            hint(L->ctx, "%s", declared_at(L, v[1].labels));
+        }
+        return val_bad();
+    }
+    if ((!labels && v[0].rank != v[1].rank) || (is_kl && labels)) {
+        ERR(L, call->span, "E0204", "'%s' of %s and %s: the second must be labels for all but the last axis, or of the same shape", call->text,
+            shape_text(L, &v[0]), shape_text(L, &v[1]));
+        if (!L->muted)
+            note_dims(L, &v[0], &v[1]);
+        return val_bad();
+    }
+    if (!combine_shapes(L, &lead, &v[1], &shape, call->span, arena_printf(L->ctx->arena, "'%s'", call->text), nth(call, 0), nth(call, 1)))
+        return val_bad();
+    bool chosen[MAX_RANK] = {0};
+    chosen[v[0].rank - 1] = true;
+    Val rows = call_over(L, std_function(L, name), call, v, 2, chosen);
+    if (rows.bad)
+        return rows;
+    Val m = rows.rank ? call_std(L, "mean", call, &rows, 1) : rows;
+    return strcmp(call->text, "nll") == 0 && !m.bad ? val_op(L, OP_NEG, &m, 1, NULL) : m;
+}
+
+/* ---------------------------------------------------------------- what cannot be written in the language */
+
+static Val call_size(Lower *L, const Ast *a) {
+    if (!plain_args(L, a, 1, 1, NULL, 0))
+        return val_bad();
+    const Dim *dim = NULL;
+    const Ex *e = lower_size(L, nth(a, 0), &dim);
+    if (!e)
+        return val_bad();
+    if (!dim) {
+        ERR(L, nth(a, 0)->span, "E0214", "'%s' takes the name of a dim", a->text);
+        return val_bad();
+    }
+    return val_scalar(strcmp(a->text, "total") == 0 && dim->batch ? ex_total(L->ctx) : e);
+}
+
+static Val call_mask(Lower *L, const Ast *a) {
+    if (!plain_args(L, a, 1, 1, NULL, 0))
+        return val_bad();
+    const Ast *x = nth(a, 0);
+    Symbol *s = x->kind == AST_NAME ? lookup(L, x->text) : NULL;
+    if (s && s->kind == SYM_BAD)
+        return val_bad();
+    if (x->kind == AST_NAME && !s) {
+        unknown_name(L, x);
+        return val_bad();
+    }
+    if (!s || !s->data_only || !s->missing) {
+        ERR(L, x->span, "E0211", "mask() takes the name of a data array declared 'missing'");
+        return val_bad();
+    }
+    s->masked = true;
+    Node *data = s->node;
+    Node *mask = NULL;
+    for (int k = 0; k < L->graph->node.n; k++)
+        if (L->graph->node.at[k]->kind == N_MASK && L->graph->node.at[k]->place == data->place)
+            mask = L->graph->node.at[k];
+    if (!mask)
+        mask = node_leaf(L->ctx, L->graph, N_MASK, T_BOOL, data->rank, data->axis, data->place, arena_printf(L->ctx->arena, "mask_%s", data->name), data->span);
+    return val_cast(L, val_of_node(L, mask, &s->value), T_REAL);
+}
+
+static Val call_onehot(Lower *L, const Ast *a) {
+    if (!plain_args(L, a, 1, 1, NULL, 0))
+        return val_bad();
+    Val y = lower_expr(L, nth(a, 0));
+    if (y.bad)
+        return y;
+    if (!y.labels) {
+        ERR(L, a->span, "E0211", "onehot takes labels, an index(c) array");
+        return val_bad();
+    }
+    const Ex *to[MAX_RANK];
+    for (int k = 0; k < y.rank; k++)
+        to[k] = axis_var(L, y.rank + 1, k);
+    Val r = val_map_axes(L, &y, to, false);
+    r.rank = y.rank + 1;
+    memset(&r.axis[y.rank], 0, sizeof r.axis[0]);
+    r.axis[y.rank].size = ex_dim(L->ctx, y.labels);
+    r.axis[y.rank].dim = y.labels;
+    const Ex *hit = ex2(L->ctx, OP_EQ, r.body, axis_var(L, r.rank, y.rank));
+    r.body = ex_where(L->ctx, hit, ex_real(L->ctx, 1), ex_real(L->ctx, 0));
+    r.type = T_REAL;
+    r.labels = NULL;
+    return r;
+}
+
+static bool axis_number(Lower *L, const Ast *a, int rank, int *axis) {
+    const Ex *e = lower_scalar(L, a, T_INT, "an axis");
+    int64_t k;
+    if (!e)
+        return false;
+    if (!ex_is_int(e, &k) || k < -rank || k >= rank) {
+        ERR(L, a->span, "E0215", "there is no axis %s: the arrays have %d", span_text(L->ctx, a->span), rank);
+        return false;
+    }
+    *axis = (int)(k < 0 ? k + rank : k);
+    return true;
+}
+
+typedef struct { int rank; const Ex *const *to; } Arrival;
+static const Ex *arrived(void *data, int var) {
+    const Arrival *a = data;
+    int k = var - VAR_AXIS - MAX_RANK;
+    return k >= 0 && k < a->rank ? a->to[k] : NULL;
+}
+
+/* The body at other axes, where every read of them is in range only under the caller's guard. */
+static const Ex *guarded_at(Lower *L, const Val *v, const Ex *const *to) {
+    const Ex *away[MAX_RANK];
+    for (int k = 0; k < v->rank; k++)                               /* by way of other variables, so that all reads change */
+        away[k] = ex_var(L->ctx, VAR_AXIS + MAX_RANK + k);
+    Val moved = val_map_axes(L, v, away, false);
+    return ex_map_vars(L->ctx, moved.body, arrived, &(Arrival){v->rank, to}, true);
+}
+
+static Val call_concat(Lower *L, const Ast *a) {
+    Ctx *ctx = L->ctx;
+    static const char *const named[] = {"axis"};
+    Val part[64];
+    int n = 0, axis = 0;
+    if (!plain_args(L, a, 1, 64, named, 1))
+        return val_bad();
+    bool bad = false;
+    Type type = T_BOOL;
+    for (; nth(a, n); n++) {
+        part[n] = lower_expr(L, nth(a, n));
+        bad |= part[n].bad;
+        type = part[n].bad ? type : wider(type, part[n].type);
+    }
+    if (bad)
+        return val_bad();
+    for (int k = 0; k < n; k++)
+        if (part[k].rank == 0 || part[k].rank != part[0].rank) {
+            ERR(L, a->span, "E0204", "concat joins arrays with the same number of axes, not %s and %s", shape_text(L, &part[0]), shape_text(L, &part[k]));
+            return val_bad();
+        }
+    const Ast *which = named_arg(a, "axis");
+    if (which && !axis_number(L, which, part[0].rank, &axis))
+        return val_bad();
+    Val r = val_cast(L, part[0], type);
+    const Dim *labels = part[0].labels;
+    const Ex *end[65];
+    end[0] = ex_int(ctx, 0);
+    for (int k = 0; k < n; k++) {
+        labels = part[k].labels == labels ? labels : NULL;
+        end[k + 1] = ex2(ctx, OP_ADD, end[k], part[k].axis[axis].size);
+        for (int i = 0; i < r.rank; i++) {
+            if (i == axis)
+                continue;
+            if (!same_size(L, r.axis[i].size, r.axis[i].dim, part[k].axis[i].size, part[k].axis[i].dim)) {
+                ERR(L, a->span, "E0204", "concat along axis %d: the other axes differ, %s and %s", axis, shape_text(L, &part[0]), shape_text(L, &part[k]));
+                if (!L->muted)
+                    note_dims(L, &part[0], &part[k]);
+                return val_bad();
+            }
+            if (!r.axis[i].dim)
+                r.axis[i] = part[k].axis[i];
+        }
+    }
+    memset(&r.axis[axis], 0, sizeof r.axis[axis]);
+    r.axis[axis].size = end[n];
+    const Ex *v = axis_var(L, r.rank, axis), *to[MAX_RANK];
+    for (int k = n - 1; k >= 0; k--) {
+        for (int i = 0; i < r.rank; i++)
+            to[i] = axis_var(L, r.rank, i);
+        to[axis] = ex2(ctx, OP_SUB, v, end[k]);
+        Val p = val_cast(L, part[k], type);
+        const Ex *body = guarded_at(L, &p, to);
+        r.body = k == n - 1 ? body : ex_where(ctx, ex2(ctx, OP_LT, v, end[k + 1]), body, r.body);
+    }
+    r.labels = labels;
+    return r;
+}
+
+static Val call_reshape(Lower *L, const Ast *a) {
+    Ctx *ctx = L->ctx;
+    if (!plain_args(L, a, 2, 2, NULL, 0))
+        return val_bad();
+    Val x = lower_expr(L, nth(a, 0));
+    const Ast *list = nth(a, 1);
+    if (x.bad)
+        return x;
+    if (list->kind != AST_ARRAY) {
+        ERR(L, list->span, "E0214", "reshape takes the new shape as a list, as in reshape(x, [a, b])");
+        return val_bad();
+    }
+    Val r = {.type = x.type, .labels = x.labels};
+    const Ex *old = ex_int(ctx, 1), *made = ex_int(ctx, 1), *to[MAX_RANK];
+    for (int k = 0; k < x.rank; k++)
+        old = ex2(ctx, OP_MUL, old, x.axis[k].size);
+    for (const Ast *s = list->items; s; s = s->next) {
+        const Dim *dim = NULL;
+        const Ex *size = lower_size(L, s, &dim);
+        if (!size || r.rank == MAX_RANK)
+            return val_bad();
+        memset(&r.axis[r.rank], 0, sizeof r.axis[0]);
+        r.axis[r.rank].size = size;
+        r.axis[r.rank++].dim = dim;
+        made = ex2(ctx, OP_MUL, made, size);
+    }
+    if (!prove_equal(ctx, old, made)) {
+        int64_t p, q;
+        const Ex *d = ex2(ctx, OP_SUB, old, made);
+        bool sure = ex_is_int(old, &p) && ex_is_int(made, &q);
+        if (sure || !assert_size(L, d, a->span, "reshape to another number of elements") || !assert_size(L, ex1(ctx, OP_NEG, d), a->span, "reshape to another number of elements")) {
+            ERR(L, a->span, "E0204", "reshape of %s, which has %s elements, to %s, which has %s", shape_text(L, &x), size_text(L, old, NULL), shape_text(L, &r), size_text(L, made, NULL));
+            return val_bad();
+        }
+    }
+    const Ex *flat = ex_int(ctx, 0);
+    for (int k = 0; k < r.rank; k++)
+        flat = ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, flat, r.axis[k].size), axis_var(L, r.rank, k));
+    for (int k = x.rank - 1; k >= 0; k--) {
+        to[k] = k ? ex2(ctx, OP_MOD, flat, x.axis[k].size) : flat;
+        flat = k ? ex2(ctx, OP_FLOORDIV, flat, x.axis[k].size) : flat;
+    }
+    r.body = val_map_axes(L, &x, to, false).body;
+    return r;
+}
+
+static Val call_cumsum(Lower *L, const Ast *a) {
+    static const char *const named[] = {"over"};
+    if (!plain_args(L, a, 1, 1, named, 1))
+        return val_bad();
+    Val x = lower_expr(L, nth(a, 0));
+    const Ast *over = named_arg(a, "over");
+    bool chosen[MAX_RANK] = {0};
+    int n = 0, axis = 0;
+    if (x.bad || (over && !axes_of(L, over, &x, chosen, "cumsum")))
+        return val_bad();
+    for (int k = 0; k < x.rank; k++)
+        if (chosen[k])
+            axis = k, n++;
+    if (x.rank == 0 || n > 1 || (!over && x.rank > 1)) {
+        ERR(L, a->span, "E0215", "cumsum runs over one axis: say which, over = t");
+        return val_bad();
+    }
+    return val_cumsum(L, x, axis, a->span);
+}
+
+static Val call_diag(Lower *L, const Ast *a) {
+    if (!plain_args(L, a, 1, 1, NULL, 0))
+        return val_bad();
+    Val x = lower_expr(L, nth(a, 0));
+    if (x.bad)
+        return x;
+    if (x.rank != 1 && x.rank != 2) {
+        ERR(L, a->span, "E0204", "diag takes a vector or a square matrix, not %s", x.rank ? shape_text(L, &x) : "a scalar");
+        return val_bad();
+    }
+    return call_std(L, x.rank == 1 ? "_diag_matrix" : "_diag_vector", a, &x, 1);
+}
+
+static uint64_t key_of(const char *name, int ordinal) {
+    uint64_t h = 0xcbf29ce484222325u + (uint64_t)ordinal;
+    for (const char *c = name ? name : ""; *c; c++)
+        h = (h ^ (unsigned char)*c) * 0x100000001b3u;
+    return h;
+}
+
+/* The row-major place of an element among the value's axes and the index variables in scope. */
+static const Ex *element_place(Lower *L, const Val *v) {
+    Ctx *ctx = L->ctx;
+    const Ex *e = ex_int(ctx, 0);
+    for (int k = 0; k < L->index.n; k++)
+        e = ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, e, L->index.at[k].hi), ex_var(ctx, L->index.at[k].var));
+    for (int k = 0; k < v->rank; k++)
+        e = ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, e, v->axis[k].size), axis_var(L, v->rank, k));
+    return e;
+}
+
+/* Kept with probability 1 - p and scaled by 1 / (1 - p); in evaluation the value itself. */
+static Val call_dropout(Lower *L, const Ast *a) {
+    Ctx *ctx = L->ctx;
+    static const char *const named[] = {"p"};
+    if (!plain_args(L, a, 1, 2, named, 1))
+        return val_bad();
+    Val x = val_cast(L, lower_expr(L, nth(a, 0)), T_REAL);
+    const Ast *given = nth(a, 1) ? nth(a, 1) : named_arg(a, "p");
+    if (!given) {
+        ERR(L, a->span, "E0206", "dropout needs the probability p of dropping an element");
+        return val_bad();
+    }
+    const Ex *p = lower_scalar(L, given, T_REAL, "the probability");
+    if (x.bad || !p)
+        return val_bad();
+    if (p->op == OP_REAL && !(p->real >= 0 && p->real < 1)) {
+        ERR(L, given->span, "E0214", "the probability of dropping an element must be in 0 <= p < 1");
+        return val_bad();
+    }
+    x = val_let(L, x, NULL, a->span, NULL);
+    const Ex *draw = ex_draw(ctx, 0, key_of(L->naming, 1000 + L->draws++), element_place(L, &x));
+    const Ex *kept = ex2(ctx, OP_DIV, x.body, ex2(ctx, OP_SUB, ex_real(ctx, 1), p));
+    x.body = ex_where(ctx, ex_training(ctx), ex_where(ctx, ex2(ctx, OP_LE, p, draw), kept, ex_real(ctx, 0)), x.body);
+    return val_let(L, x, NULL, a->span, NULL);
+}
+
+static Val call_stop(Lower *L, const Ast *a) {
+    if (!plain_args(L, a, 1, 1, NULL, 0))
+        return val_bad();
+    Val x = lower_expr(L, nth(a, 0));
+    Node *node = NULL;
+    Val r = val_let(L, x, NULL, a->span, &node);
+    if (node)
+        node->stop = true;
+    return r;
+}
+
+static void depends_on_learnt(void *data, const Ex *read);
+typedef struct { Lower *L; bool *seen; bool learnt; } Search;
+static void search(Search *s, const Node *n) {
+    if (s->seen[n->id])
+        return;
+    s->seen[n->id] = true;
+    s->learnt |= n->kind == N_PARAM || n->kind == N_HYPER;
+    node_reads(s->L->ctx, n, depends_on_learnt, s);
+    if (n->input)
+        search(s, n->input);
+}
+static void depends_on_learnt(void *data, const Ex *read) { search(data, read->node); }
+
+static bool data_only(Lower *L, const Node *n) {
+    Search s = {L, NEWN(L->ctx, bool, L->graph->node.n + 1), false};
+    search(&s, n);
+    return !s.learnt;
+}
+
+/* lowrank, pca, svdvals, quantile: once, at load, in the runtime. */
+static Val call_opaque(Lower *L, const Ast *a) {
+    Ctx *ctx = L->ctx;
+    bool svd = strcmp(a->text, "svdvals") == 0, quantile = strcmp(a->text, "quantile") == 0;
+    if (!plain_args(L, a, svd ? 1 : 2, svd ? 1 : 2, NULL, 0))
+        return val_bad();
+    Val x = val_cast(L, lower_expr(L, nth(a, 0)), T_REAL);
+    const Ex *k = NULL;
+    if (!svd) {
+        k = lower_scalar(L, nth(a, 1), quantile ? T_REAL : T_INT, quantile ? "the level of quantile" : "the rank");
+        if (!k)
+            return val_bad();
+    }
+    if (x.bad)
+        return x;
+    if (quantile ? x.rank != 1 : x.rank != 2) {
+        ERR(L, a->span, "E0204", "%s takes a %s, not %s", a->text, quantile ? "vector" : "matrix", x.rank ? shape_text(L, &x) : "a scalar");
+        return val_bad();
+    }
+    if (L->index.n > 0 || (k && (k->has_read || k->has_var))) {
+        ERR(L, a->span, "E0226", "%s is computed once, at load, from data and numbers alone", a->text);
+        return val_bad();
+    }
+    Node *input = val_node(L, &x, NULL, a->span);
+    if (!input)
+        return val_bad();
+    if (!data_only(L, input)) {
+        ERR(L, a->span, "E0226", "%s is computed once, at load, from data alone; it has no derivative, and this depends on a param or hyper", a->text);
+        return val_bad();
+    }
+    Val r = {.type = T_REAL};
+    const Ex *least = ex2(ctx, OP_MIN, x.axis[0].size, x.rank > 1 ? x.axis[1].size : x.axis[0].size);
+    Opaque op = quantile ? O_QUANTILE : svd ? O_SVDVALS : strcmp(a->text, "pca") == 0 ? O_PCA : O_LOWRANK;
+    if (op == O_LOWRANK || op == O_PCA) {
+        r = x;
+        char *what = arena_printf(ctx->arena, "the rank of %s", a->text);
+        if (!assert_size(L, ex2(ctx, OP_SUB, k, ex_int(ctx, 1)), a->span, what) || !assert_size(L, ex2(ctx, OP_SUB, least, k), a->span, what)) {
+            ERR(L, a->span, "E0214", "%s cannot have rank %s: the matrix is %s", a->text, size_text(L, k, NULL), shape_text(L, &x));
+            return val_bad();
+        }
+    }
+    if (op == O_PCA) {
+        const Dim *dim = NULL;
+        lower_size(L, nth(a, 1), &dim);
+        memset(&r.axis[1], 0, sizeof r.axis[1]);
+        r.axis[1].size = k;
+        r.axis[1].dim = dim;
+    } else if (op == O_SVDVALS) {
+        r.rank = 1;
+        memset(&r.axis[0], 0, sizeof r.axis[0]);
+        r.axis[0].size = least;
+    } else if (op == O_QUANTILE && k->op == OP_REAL && !(k->real >= 0 && k->real <= 1)) {
+        ERR(L, nth(a, 1)->span, "E0214", "the level of quantile must be in 0..1");
+        return val_bad();
+    }
+    Axis axis[2] = {{0}};
+    for (int i = 0; i < r.rank; i++)
+        axis[i] = (Axis){r.axis[i].size, r.axis[i].dim, NULL};
+    Node *n = node_opaque(ctx, L->graph, op, input, k, r.rank, axis, NULL, a->span);
+    return val_of_node(L, n, &r);
+}
+
+/* _count(x): how many elements; for std.ad */
+static Val call_count(Lower *L, const Ast *a) {
+    Val x = lower_expr(L, nth(a, 0));
+    const Ex *n = ex_int(L->ctx, 1);
+    for (int k = 0; !x.bad && k < x.rank; k++)
+        n = ex2(L->ctx, OP_MUL, n, x.axis[k].size);
+    return x.bad ? x : val_scalar(n);
+}
+
+static Val call_special(Lower *L, const Ast *a) {
+    static const struct { const char *name; Val (*call)(Lower *, const Ast *); } table[] = {
+        {"size", call_size}, {"total", call_size}, {"mask", call_mask}, {"onehot", call_onehot}, {"concat", call_concat}, {"reshape", call_reshape},
+        {"cumsum", call_cumsum}, {"diag", call_diag}, {"dropout", call_dropout}, {"stop", call_stop}, {"grad", call_grad}, {"jvp", call_jvp},
+        {"hvp", call_hvp}, {"lowrank", call_opaque}, {"pca", call_opaque}, {"svdvals", call_opaque}, {"quantile", call_opaque},
+        {"cross_entropy", call_rows}, {"nll", call_rows}, {"kl", call_rows},
+    };
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
+        if (strcmp(table[k].name, a->text) == 0)
+            return table[k].call(L, a);
+    ERR(L, a->span, "E0901", "'%s' is not handled by this version of adc", a->text);
+    return val_bad();
+}
+
+/* ---------------------------------------------------------------- which function */
+
+static Symbol *find_function(Lower *L, const char *name) {
+    Module *m = L->scope ? L->scope->module : L->module;
+    int limit = L->scope ? L->scope->limit : 1 << 30;
+    for (Symbol *s = m->symbols; s; s = s->next)
+        if (s->kind == SYM_FN && s->order <= limit && strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+static void unknown_function(Lower *L, const Ast *a) {
+    VEC(const char *) names = {0};
+    Module *m = L->scope ? L->scope->module : L->module;
+    for (int k = 0; k < NSCALAR; k++)
+        vec_push(L->ctx, &names, scalar[k].name);
+    for (int k = 0; k < NSPECIAL; k++)
+        vec_push(L->ctx, &names, special[k]);
+    for (Symbol *s = m->symbols; s; s = s->next)
+        if (s->kind == SYM_FN)
+            vec_push(L->ctx, &names, s->name);
+    for (Symbol *s = L->std->symbols; s; s = s->next)
+        if (s->kind == SYM_FN && s->name[0] != '_')
+            vec_push(L->ctx, &names, s->name);
+    ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "unknown function '%s'", a->text);
+    const char *near = nearest_name(a->text, names.at, names.n);
+    if (near && !L->muted)
+        hint(L->ctx, "did you mean '%s'?", near);
+}
+
+Val lower_call(Lower *L, const Ast *a) {
+    bool in_std = L->scope && L->scope->module->is_std;
+    int row = scalar_of(a->text);
+    if (strcmp(a->text, "where") == 0)
+        return call_where(L, a);
+    if (row >= 0)
+        return call_scalar(L, row, a);
+    if ((strcmp(a->text, "max") == 0 || strcmp(a->text, "min") == 0) && count_args(a) == 2 && nth(a, 1))
+        return call_min_max(L, a);
+    if (is_reduction(a->text))
+        return call_reduction(L, a);
+    if (listed(a->text, special, NSPECIAL))
+        return call_special(L, a);
+    if (in_std && strcmp(a->text, "_count") == 0)
+        return call_count(L, a);
+    Symbol *fn = find_function(L, a->text);
+    if (fn && !fn->module->is_std)
+        return call_function(L, fn, a);
+    fn = in_std || a->text[0] != '_' ? std_function(L, a->text) : NULL;
+    if (fn && (strcmp(a->text, "softmax") == 0 || strcmp(a->text, "log_softmax") == 0 || strcmp(a->text, "layer_norm") == 0))
+        return call_vector(L, a, -1);
+    if (fn)
+        return call_function(L, fn, a);
+    if (listed(a->text, draws, NDRAWS)) {
+        ERR(L, a->span, "E0211", "'%s' is a draw: it stands only after '~'", a->text);
+        return val_bad();
+    }
+    Symbol *other = lookup(L, a->text);
+    if (other && other->kind == SYM_BAD)
+        return val_bad();
+    for (const Ast *arg = a->items; arg; arg = arg->next)           /* its arguments' own mistakes */
+        lower_expr(L, arg->kind == AST_ARG ? arg->a : arg);
+    unknown_function(L, a);
+    return val_bad();
+}
