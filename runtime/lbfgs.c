@@ -199,8 +199,9 @@ static void lbfgs_remember(Lbfgs *o)
     }
     if (!(ys > 1e-10))
         return;
-    int k = o->pairs < o->history ? o->pairs++ : o->history - 1;
-    if (k == o->history - 1 && o->s[k]) {               /* full: the oldest pair's memory serves the newest */
+    bool full = o->pairs == o->history;
+    int k = full ? o->history - 1 : o->pairs++;
+    if (full) {                                         /* the oldest pair's memory serves the newest */
         double *s = o->s[0], *y = o->y[0];
         for (int i = 0; i < k; i++) {
             o->s[i] = o->s[i + 1];

@@ -192,6 +192,11 @@ int optim_state(Optim *, void **state, int64_t **steps);        /* how many arra
 int64_t optim_size(const Optim *);                      /* bytes of each of them */
 void optim_free(Optim *);
 
+/* absent.c: targets that new data lacks, as arrays of zeros: adds to *args, to be given back after the data is loaded */
+typedef struct { DataArg *args; int n; char (*file)[64]; int nfiles; } Absent;
+int absent_fill(Absent *, const AdModel *, const DataArg *, int nargs, Err *);
+void absent_free(Absent *);
+
 /* session.c: what all runs share, read-only once open: data in its parts, the params of --init, which params learn */
 enum { PART_TRAIN, PART_VALIDATION, PART_TEST, PART_ALL, PARTS };
 typedef struct { bool present; const Dataset *dataset; int64_t rows; int64_t *dims; View view; void *load; } Part;

@@ -201,7 +201,12 @@ static int session_load(Session *s, int64_t *given, Err *err)
     const AdModel *m = s->model;
     const Options *o = s->options;
     bool stored = s->has_init && tensors_meta(&s->init, "adc.model");
-    int bad = dataset_load(&s->data, m, o->data, o->ndata, given, stored ? &s->init : NULL, err);
+    Absent absent = { .args = o->data, .n = o->ndata };
+    int bad = strcmp(o->command, "predict") == 0 ? absent_fill(&absent, m, o->data, o->ndata, err) : EXIT_FINE;
+    if (!bad)
+        bad = dataset_load(&s->data, m, absent.args, absent.n, given, stored ? &s->init : NULL, err);
+    if (absent.args != o->data)
+        absent_free(&absent);
     if (bad)
         return bad;
     s->has_data = true;
