@@ -4,8 +4,8 @@
  *               b)                ->    loss J = z SEP END
  *     loss J = z
  *
- * - A newline ends a statement (TOK_SEP) but inside ( and [ and after an operator, '=' or ','; '}' and the end of the
- *   file end one too. A statement keyword that leads a line begins a statement whatever is open.
+ * - A newline ends a statement (TOK_SEP) but inside ( and [, after an operator, '=' or ',', and before a '{' that leads
+ *   the next line; '}' and the end of the file end one too. A statement keyword that leads a line begins a statement whatever is open.
  * - A bracket that nothing closes becomes TOK_BAD where it was opened, so it hides no more than its own statement.
  * - A keyword before '=' in a call or a train block is a name; 'from' and 'vjp' are keywords after an operand only.
  * - Nesting is counted here, before any recursion: brackets, prefixes, powers, bodies of reductions. */
@@ -421,12 +421,12 @@ static void opener(Layout *l, int i)
 static void closer(Layout *l, int i)
 {
     const Token *token = &l->raw->at[i];
-    if (l->partner[i] < 0) {
+    while (l->partner[i] >= 0 && top(l)->at > l->partner[i])
+        pop(l);
+    if (l->partner[i] < 0 || top(l)->at != l->partner[i]) {
         give(l, token, token->kind);
         return;
     }
-    while (top(l)->at != l->partner[i])
-        pop(l);
     if (token->kind == '}') {
         end_statement_if_any(l, token);
         give(l, token, token->kind);
@@ -480,17 +480,17 @@ static int name_kind(const Layout *l, const Token *token)
 static void semicolon(Layout *l, int i)
 {
     const Token *token = &l->raw->at[i];
-    if (in_brackets(l) && top(l)->closed) {     /* a slip inside brackets that do close */
+    while (in_brackets(l) && !top(l)->closed)
+        pop(l);
+    if (in_brackets(l))                         /* a slip inside brackets that do close */
         give(l, token, ';');
-        return;
-    }
-    close_brackets(l);
-    end_statement_if_any(l, token);
+    else
+        end_statement_if_any(l, token);
 }
 
 static void newline(Layout *l, int i)
 {
-    if (!in_brackets(l) && !goes_on_after(l->last))
+    if (!in_brackets(l) && !goes_on_after(l->last) && l->last != TOK_SEP && next_kind(l, i) != '{')
         end_statement_if_any(l, &l->raw->at[i]);
 }
 
