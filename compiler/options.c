@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOR_CODE = 1, FOR_CHECK = 2, FOR_FMT = 4, FOR_EXPLAIN = 8, FOR_DATA = 16, FOR_ALL = 31, FOR_MODEL = FOR_CODE | FOR_CHECK };
+enum { FOR_CODE = 1, FOR_CHECK = 2, FOR_FMT = 4, FOR_EXPLAIN = 8, FOR_DATA = 16, FOR_FILES = 32, FOR_ALL = 63, FOR_MODEL = FOR_CODE | FOR_CHECK };
 
 enum { OPT_EMIT = 256, OPT_PRECISION, OPT_DUMP, OPT_SKIP, OPT_VERIFY, OPT_STANDALONE, OPT_DATA, OPT_COLOR, OPT_CHECK };
 
 typedef struct { const char *name; int key; int argument; int where; const char *left, *help; } Row;
 
 static const Row rows[] = {
-    {NULL, 'o', required_argument, FOR_CODE, "-o FILE", "write FILE; '-' is standard output"},
-    {"emit", OPT_EMIT, required_argument, FOR_CODE, "--emit=FORM,...",
+    {NULL, 'o', required_argument, FOR_FILES, "-o FILE", "write FILE; '-' is standard output"},
+    {"emit", OPT_EMIT, required_argument, FOR_FILES, "--emit=FORM,...",
      "what to write: c (the default), header, lib, exe,\n"
      "tokens, ast, graph, loops, dot, deps, manifest"},
     {NULL, 'D', required_argument, FOR_MODEL, "-D NAME=VALUE", "fix the size of a dim"},
@@ -30,8 +30,8 @@ static const Row rows[] = {
     {"standalone", OPT_STANDALONE, no_argument, FOR_CODE, "--standalone", "put the runtime into the C file"},
     {NULL, 'g', no_argument, FOR_CODE, "-g", "#line directives that lead back to the model"},
     {NULL, 'I', required_argument, FOR_MODEL, "-I DIR", "look for imported files in DIR as well"},
-    {NULL, 'M', optional_argument, FOR_CODE, "-M, -MD, -MF FILE,", "dependencies for make: print them; write them beside"},
-    {NULL, 0, 0, FOR_CODE, "-MT TARGET, -MP", "the output; to FILE; target; a rule for each import"},
+    {NULL, 'M', optional_argument, FOR_FILES, "-M, -MD, -MF FILE,", "dependencies for make: print them; write them beside"},
+    {NULL, 0, 0, FOR_FILES, "-MT TARGET, -MP", "the output; to FILE; target; a rule for each import"},
     {NULL, 'W', required_argument, FOR_MODEL, "-Wno-NAME, -WNAME", "turn a warning off, or on again"},
     {NULL, 0, 0, FOR_MODEL, "-Werror", "warnings are errors"},
     {"color", OPT_COLOR, optional_argument, FOR_ALL, "--color=WHEN", "auto, always or never"},
@@ -46,7 +46,7 @@ static const Row rows[] = {
 enum { NROWS = sizeof rows / sizeof *rows };
 
 static const struct { const char *name; CommandKind kind; int where; } commands[] = {
-    {"build", CMD_BUILD, FOR_CODE | FOR_CHECK | FOR_DATA}, {"run", CMD_RUN, FOR_CODE | FOR_CHECK | FOR_DATA},
+    {"build", CMD_BUILD, FOR_CODE | FOR_CHECK | FOR_DATA | FOR_FILES}, {"run", CMD_RUN, FOR_CODE | FOR_CHECK | FOR_DATA},
     {"check", CMD_CHECK, FOR_CHECK}, {"fmt", CMD_FMT, FOR_FMT}, {"explain", CMD_EXPLAIN, FOR_EXPLAIN},
 };
 enum { NCOMMANDS = sizeof commands / sizeof *commands };
@@ -293,7 +293,7 @@ static int find_command(Command *command, int argc, char **argv)
             return commands[i].where;
         }
     }
-    return FOR_CODE | FOR_CHECK;
+    return FOR_CODE | FOR_CHECK | FOR_FILES;
 }
 
 static bool check_option_place(const Command *command, int key, int where)

@@ -196,10 +196,30 @@ static void define_dims(Peeked *p, const int64_t *dims)
     }
 }
 
+/* A name before '=' is that of a data array. */
+static bool check_names(Compile *c)
+{
+    VEC(const char *) names = {0};
+    for (const Ast *s = c->ast; s; s = s->next)
+        if (s->kind == AST_DATA && s->text)
+            vec_push(c->ctx, &names, s->text);
+    for (int i = 0; i < c->data.n; i++) {
+        const char *word = c->data.at[i];
+        const char *name = arena_strndup(c->ctx->arena, word, strcspn(word, "="));
+        if (is_bare(word) || is_one_of(name, names.at, names.n))
+            continue;
+        const char *near = nearest_name(name, names.at, names.n);
+        c->status = complain(STATUS_USAGE, "'--data %s': the model has no data '%s'%s%s%s", word, name,
+                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return false;
+    }
+    return true;
+}
+
 void specialise(Compile *c)
 {
     find_data(c);
-    if (c->data.n == 0)
+    if (c->data.n == 0 || !check_names(c))
         return;
     Peeked p = {.c = c, .arena = c->ctx->arena};
     for (const Ast *s = c->ast; s; s = s->next)

@@ -94,6 +94,8 @@ expect 'no such output directory' 3 "cannot write 'no/fit.c'"             "$adc"
 expect 'no place for executable'  3 "cannot write 'no/fit'"               "$adc" build -o no/fit fit.ad
 expect 'device is full'           3 'No space left'                       "$adc" -o /dev/full fit.ad
 expect 'no data to specialise'    3 'none.csv'                            "$adc" build --data none.csv fit.ad
+expect 'data of no such name'     2 "no data 'Y'; did you mean"           "$adc" build --data Y=fit.csv fit.ad
+expect 'run writes no file'       2 "no option of 'adc run'"              "$adc" run -o x fit.ad
 expect 'no runtime'               3 'ADC_RUNTIME'                         env ADC_RUNTIME=/none "$adc" build fit.ad
 holds  'nothing is left behind'   [ "$(ls -A | tr '\n' ' ')" = 'err fit.ad fit.csv out sub wrong.ad ' ]
 
