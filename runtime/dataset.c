@@ -101,7 +101,8 @@ static void make_mask(Dataset *ds, int d)
         return;
     ds->mask[d] = rt_alloc((size_t)n);
     for (int64_t i = 0; i < n; i++)
-        ds->mask[d][i] = isnan(array_get(&ds->raw[d], i)) ? 0 : 1;
+        if (!isnan(array_get(&ds->raw[d], i)))
+            ds->mask[d][i] = 1;
 }
 
 static int stored_column(const Dataset *ds, int d, const char *what, const Tensors *stored, double **out, Err *err)

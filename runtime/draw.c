@@ -92,7 +92,7 @@ static void draw_orthogonal(const Draw *d, double *x)
     free(v);
 }
 
-static void shape_text(int rank, const int64_t *shape, char *text, size_t room)
+static void draw_shape(int rank, const int64_t *shape, char *text, size_t room)
 {
     size_t at = (size_t)snprintf(text, room, "[");
     for (int i = 0; i < rank && at < room; i++)
@@ -115,8 +115,8 @@ static int draw_file(const Draw *d, double *x)
     }
     if (!same) {
         char found[200], needed[200];
-        shape_text(a.rank, a.shape, found, sizeof found);
-        shape_text(rank, shape, needed, sizeof needed);
+        draw_shape(a.rank, a.shape, found, sizeof found);
+        draw_shape(rank, shape, needed, sizeof needed);
         code = err_set(d->err, EXIT_BAD_DATA, "%s: error: the shape is %s, but param '%s' (%s:%d) needs %s", d->param->file,
                        found, d->param->name, d->model->file, d->param->line, needed);
     }
