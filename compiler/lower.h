@@ -30,6 +30,7 @@ struct Symbol {
     const Ast *fn;              /* SYM_FN */
     struct Module *module;      /* SYM_FN: where it was declared */
     int order;                  /* position among the statements of its module */
+    int fn_order;               /* SYM_FN that was imported: its position in its own module */
     bool expanding;             /* SYM_FN: being expanded, so a call is a recursion */
     bool data_only;             /* SYM_VALUE: a data array itself */
     bool missing, masked;       /* a 'missing' array; mask() of it was taken */
@@ -46,7 +47,9 @@ typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int 
 typedef struct {
     Ctx *ctx;
     Graph *graph;
-    Module *module, *std;
+    Module *module, *main, *std;
+    const Ast *statements;              /* of the file being lowered, for what is declared further down */
+    bool seen_loss;
     Scope *scope;                       /* NULL at file level */
     VEC(Index) index;                   /* index variables in scope, outermost first */
     VEC(const Ex *) guard;              /* conditions under which the current expression stands */
@@ -54,9 +57,7 @@ typedef struct {
     int next_var, lets, draws, depth;
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
-    const Ast *train;
     Span std_call;                      /* where the model calls the library function that is being expanded */
-    bool masked;                        /* mask() was used, of any array: see -Wmissing */
     int expansions;
 } Lower;
 
@@ -113,6 +114,9 @@ bool is_builtin(Lower *, const char *name);
 bool fn_shape_ok(Lower *, const Ast *);
 bool is_reduction(const char *name);
 Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
+
+/* lint.c */
+void warn_batch_sums(Ctx *, const Graph *);
 
 /* lower_grad.c: grad, jvp, hvp */
 Val call_grad(Lower *, const Ast *), call_jvp(Lower *, const Ast *), call_hvp(Lower *, const Ast *);

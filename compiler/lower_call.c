@@ -351,7 +351,7 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     Scope *scope = NEW(ctx, Scope), *before = L->scope;
     Span site = L->std_call;
     bool enters_std = fn->module->is_std && !(L->scope ? L->scope->module->is_std : L->module->is_std);
-    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->order, .module = fn->module};
+    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->fn_order ? fn->fn_order : fn->order, .module = fn->module};
     L->scope = scope;
     if (enters_std)
         L->std_call = call->span;
