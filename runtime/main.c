@@ -25,7 +25,9 @@ static void say_error(const AdModel *m, const char *text)
 {
     size_t place = place_length(text);
     fflush(stdout);
-    if (strstr(text, ": error: "))
+    if (strncmp(text, "interrupted ", 12) == 0)
+        fprintf(stderr, "%s: %s\n", m->name, text);
+    else if (strstr(text, ": error: "))
         fprintf(stderr, "%s\n", text);
     else if (place)
         fprintf(stderr, "%.*serror: %s\n", (int)place, text, text + place);

@@ -155,42 +155,42 @@ static int session_split_parts(Session *s, bool fit, Err *err)
     return bad;
 }
 
-/* holdout = cells(A, p): a share of the cells of A is nan while training and the only cells while validating. */
+/* The mask of A for training (the held cells hidden) or for validation (only they show). */
+static uint8_t *holdout_mask(const uint8_t *mask, int64_t count, const int64_t *held, int64_t n, bool training)
+{
+    uint8_t *m = rt_alloc((size_t)count + 1);
+    if (training)
+        memcpy(m, mask, (size_t)count);
+    for (int64_t i = 0; i < n; i++)
+        m[held[i]] = !training;
+    return m;
+}
+
+/* holdout = cells(A, p): a share of the cells of A is missing while training, all others while validating. */
 static int session_holdout(Session *s, bool fit, Err *err)
 {
     const AdModel *m = s->model;
-    int d = 0, bad;
+    int d = 0, bad = EXIT_FINE;
     while (strcmp(m->data[d].name, s->options->holdout_array) != 0)
         d++;
     if (!m->data[d].missing)
         return err_set(err, EXIT_USAGE, "holdout: '%s' (%s:%d) is not declared 'missing'", m->data[d].name, m->file, m->data[d].line);
-    Array *raw = &s->data.raw[d];
-    uint8_t *mask = s->data.mask ? s->data.mask[d] : NULL;
-    int64_t count = array_count(raw), seen = 0;
+    uint8_t *mask = s->data.mask[d];
+    int64_t count = array_count(&s->data.raw[d]), seen = 0;
     int64_t *cell = rt_alloc((size_t)(count + 1) * sizeof *cell);
-    double *kept = rt_alloc((size_t)(count + 1) * sizeof *kept);
-    for (int64_t i = 0; i < count; i++) {
-        kept[i] = real_get(m->f64, raw->data, i);
-        if (!isnan(kept[i]) && (!mask || mask[i]))
+    for (int64_t i = 0; i < count; i++)
+        if (mask[i])
             cell[seen++] = i;
-    }
     shuffle(cell, seen, s->options->seed, name_key("holdout"), 0);
     int64_t held = (int64_t)floor(s->options->holdout * (double)seen + 0.5);
-    for (int phase = 0; phase < 3; phase++) {           /* training, validation, as it was */
-        for (int64_t i = 0; i < seen; i++) {
-            bool shown = phase == 2 || (i < held) == (phase == 1);
-            real_set(m->f64, raw->data, cell[i], shown ? kept[cell[i]] : (double)NAN);
-            if (mask)
-                mask[cell[i]] = shown;
-        }
-        if (phase == 0 && fit)
+    for (int part = PART_TRAIN; part <= PART_VALIDATION && !bad; part++) {
+        s->data.mask[d] = holdout_mask(mask, count, cell, held, part == PART_TRAIN);     /* the view takes it over */
+        if (part == PART_TRAIN && fit)
             dataset_fit(&s->data, NULL, 0);
-        bad = phase == 2 ? EXIT_FINE : part_open(s, PART_TRAIN + phase, &s->data, NULL, 0, err);
-        if (bad)
-            break;
+        bad = part_open(s, part, &s->data, NULL, 0, err);
     }
+    s->data.mask[d] = mask;
     free(cell);
-    free(kept);
     return bad;
 }
 
