@@ -28,7 +28,7 @@ static void report_head(FILE *f, const Results *r)
         html_text(f, o->setting[1].value);
         if (r->restarts > 1)
             fprintf(f, " \xc2\xb7 %lld restarts", (long long)r->done);
-        fprintf(f, " \xc2\xb7 %lld epochs", (long long)r->epochs_run);
+        fprintf(f, " \xc2\xb7 %lld epochs%s", (long long)r->epochs_run, r->restarts > 1 ? " in all" : "");
         if (r->steps_run != r->epochs_run)
             fprintf(f, " \xc2\xb7 %lld steps", (long long)r->steps_run);
         fprintf(f, " \xc2\xb7 seed %llu \xc2\xb7 trained in ", (unsigned long long)o->seed);
