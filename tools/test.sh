@@ -3,7 +3,7 @@
 # The last line is "N passed, N failed"; the status is 0 when nothing failed.
 #
 #   sh tools/test.sh                 everything
-#   sh tools/test.sh gcc             one build: gcc, clang or asan
+#   sh tools/test.sh gcc             one build: gcc, clang, asan or fuzz
 set -eu
 cd "$(dirname "$0")/.."
 sh tools/install.sh build test
@@ -35,7 +35,10 @@ run() {
     return
   fi
   status=0
-  meson test -C "build-$1" --no-rebuild --print-errorlogs >"$log" 2>&1 || status=$?
+  suite=
+  [ "$1" != fuzz ] || suite='--suite fuzz'      # the other builds run the rest
+  # shellcheck disable=SC2086
+  meson test -C "build-$1" --no-rebuild --print-errorlogs $suite >"$log" 2>&1 || status=$?
   cat "$log"
   wrong=$(($(summary Fail) + $(summary Timeout) + $(summary 'Unexpected Pass')))
   if [ "$status" -ne 0 ] && [ "$wrong" -eq 0 ]; then
@@ -45,13 +48,17 @@ run() {
   failed=$((failed + wrong))
 }
 
-for build in ${*:-gcc clang asan}; do
+for build in ${*:-gcc clang asan fuzz}; do
   case $build in
   gcc) setup gcc gcc --buildtype=debugoptimized -Db_ndebug=false ;;
   clang) setup clang clang --buildtype=debugoptimized -Db_ndebug=false ;;
   asan) setup asan gcc --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_ndebug=false ;;
+  fuzz)
+    setup fuzz clang --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_ndebug=false \
+      -Db_lundef=false -Dfuzz=true
+    ;;
   *)
-    echo "test.sh: unknown build '$build'; there are gcc, clang and asan" >&2
+    echo "test.sh: unknown build '$build'; there are gcc, clang, asan and fuzz" >&2
     exit 2
     ;;
   esac || {
