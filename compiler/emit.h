@@ -1,0 +1,42 @@
+/* emit.h: what the files that write C share: emit.c (functions), emit_expr.c (expressions), emit_tables.c (what the
+ * runtime reads about the model). */
+#ifndef ADC_EMIT_H
+#define ADC_EMIT_H
+
+#include "schedule/loops.h"
+
+/* A row of the table of dims: the model's dims in order, then sizes of axes that are not plain dims. */
+typedef struct { const Dim *dim; const Ex *size; const char *text; } DimRow;
+
+typedef struct {
+    Ctx *ctx;
+    const Graph *g;
+    const Loops *loops;
+    int file;
+    int precision;
+    const char *f;                      /* "f" in single precision, "" in double */
+    VEC(DimRow) row;
+    Names *names;                       /* of the file */
+    const char **constant, **size;      /* [row] C names: of a size known now; of one known at load */
+    const char **data, **mask, **param, **grad, **hyper, **output, **slot;
+    /* the function being written */
+    const Program *p;
+    Names *scope;
+    const char *dims;                   /* "run->dims" or "dims" */
+    bool *dim_used;                     /* [row] */
+    bool run_used;
+    const Block *at;                    /* where the expression being written stands */
+} Emit;
+
+void emit_ex(Emit *, const Ex *, Str *out);
+void emit_size(Emit *, const Ex *size, const Dim *, int level, Str *out);       /* level: of emit_expr.c, 0 for any */
+void emit_count(Emit *, const Item *, Str *out);                /* how many elements its storage has */
+void emit_element(Emit *, const Item *, const Ex *const *index, Str *out);
+void emit_int(Str *out, int64_t);
+const char *item_name(Emit *, const Item *);
+int row_of(Emit *, const Ex *size, const Dim *);                /* of the table of dims, added when new */
+const char *base_name(const char *path);
+const char *c_type(Type);
+void emit_tables(Emit *, Out *);
+void emit_rows(Emit *);
+#endif

@@ -1,0 +1,128 @@
+/* fuse.c: substitution of one body into another.
+ *
+ * In: nodes each of which would be an array. Out: fewer of them, with larger bodies, where nothing is computed twice:
+ *
+ *     a[i, j] = exp(x[i, j])          s[i] = sum[j] a[i, j]       becomes       s[i] = sum[j] exp(x[i, j])
+ *
+ * Readers come before what they read (last to first), so that what is decided about a node sees its readers' final
+ * bodies. A pointwise node goes into its readers when it is trivial, or when its one reader reads it once, at all of its
+ * own indices. Storage is cheap for what stays: loops are fused too, and there a value per iteration is a scalar. */
+#include "schedule/loops.h"
+
+enum { TRIVIAL = 1 };
+
+typedef struct { Program *p; const Item *from; const Ex *const *index; } Inline;
+
+static const Ex *index_of(void *data, int var) {
+    const Inline *in = data;
+    return var < in->from->node->rank ? in->index[var] : NULL;
+}
+
+static const Ex *guard_read(void *data, const Ex *e) {
+    const Inline *in = data;
+    return e->op == OP_READ ? ex_read(in->p->ctx, e->node, e->arg, true) : NULL;
+}
+
+/* Reads of what stood under a guard stand under it still, also where their index did not change. */
+static const Ex *substitute(void *data, const Ex *e) {
+    Inline *in = data;
+    if (!is_read(e) || e->node != in->from->node)
+        return NULL;
+    bool guarded = e->op == OP_READ_IF;
+    in->index = e->arg;
+    const Ex *body = ex_map_vars(in->p->ctx, in->from->node->body, index_of, in, guarded);
+    return guarded ? ex_rebuild(in->p->ctx, body, guard_read, in) : body;
+}
+
+static bool reads(const Item *reader, const Item *from, int *times, const Ex **one) {
+    *times = 0;
+    for (int k = 0; k < reader->read.n; k++)
+        if (reader->read.at[k]->node == from->node) {
+            ++*times;
+            *one = reader->read.at[k];
+        }
+    return *times > 0;
+}
+
+/* The read visits each element exactly once while the reader's loops run. */
+static bool covers(const Item *reader, const Ex *read) {
+    const Node *n = reader->node;
+    int first = n->kind == N_SCATTER ? n->rank : 0, indices = n->rank + n->nred - first;
+    bool seen[MAX_INDEX] = {false};
+    if (read->nargs != indices)
+        return false;
+    for (int a = 0; a < read->nargs; a++) {
+        if (read->arg[a]->op != OP_VAR || seen[read->arg[a]->var])
+            return false;
+        seen[read->arg[a]->var] = true;
+    }
+    return true;
+}
+
+static bool worth_inlining(Program *p, const Item *it) {
+    int cost = ex_cost(p->ctx, it->node->body), readers = 0;
+    bool once = true;
+    for (int k = 0; k < p->item.n; k++) {
+        const Item *reader = p->item.at[k];
+        const Ex *one = NULL;
+        int times;
+        if (reader->dead || reader->leaf || !reads(reader, it, &times, &one))
+            continue;
+        if (it->member && reader->member != it->member)
+            return false;
+        readers++;
+        once &= times == 1 && covers(reader, one);
+    }
+    return readers > 0 && (cost <= TRIVIAL || (readers == 1 && once));
+}
+
+static void inline_item(Program *p, Item *it) {
+    for (int k = 0; k < p->item.n; k++) {
+        Item *reader = p->item.at[k];
+        const Ex *one;
+        int times;
+        if (reader->dead || reader->leaf || !reads(reader, it, &times, &one))
+            continue;
+        node_rewrite(p->ctx, reader->node, substitute, &(Inline){p, it, NULL});
+        item_reads(p, reader);
+    }
+    it->dead = true;
+}
+
+void fuse_items(Program *p) {
+    program_order(p);
+    for (int k = p->order.n - 1; k >= 0; k--) {
+        Item *it = p->order.at[k];
+        bool pointwise = it->node->kind == N_COMPUTE && it->node->reduce == R_NONE;
+        if (pointwise && !it->keep && !it->traced && !it->state && worth_inlining(p, it))
+            inline_item(p, it);
+    }
+    program_prune(p);
+}
+
+/* The pass on the whole graph: names for values that nobody named and that are nothing but a read, a number or a cast
+ * go away; everything else is decided program by program, where it is known who reads what. */
+typedef struct { Ctx *ctx; const Ex *const *index; const Node *node; } Expand;
+
+static const Ex *expand_index(void *data, int var) {
+    const Expand *x = data;
+    return var < x->node->rank ? x->index[var] : NULL;
+}
+
+static const Ex *expand_guard(void *data, const Ex *e) {
+    const Expand *x = data;
+    return e->op == OP_READ ? ex_read(x->ctx, e->node, e->arg, true) : NULL;
+}
+
+static const Ex *expand(void *data, GraphMap *map, const Ex *e) {
+    (void)data;
+    const Node *n = map->node[e->node->id];
+    bool pointwise = n->kind == N_COMPUTE && n->reduce == R_NONE && !n->name && !n->let;
+    if (!pointwise || ex_cost(map->ctx, n->body) > 0)
+        return NULL;
+    Expand x = {map->ctx, e->arg, n};
+    const Ex *body = ex_map_vars(map->ctx, n->body, expand_index, &x, e->op == OP_READ_IF);
+    return e->op == OP_READ_IF ? ex_rebuild(map->ctx, body, expand_guard, &x) : body;
+}
+
+Graph *fuse(Ctx *ctx, Graph *g) { return graph_map(ctx, g, expand, NULL); }

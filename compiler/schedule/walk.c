@@ -1,0 +1,55 @@
+/* walk.c: small questions about expressions and nodes that every part of the back end asks. */
+#include "loops.h"
+
+bool is_read(const Ex *e) { return e->op == OP_READ || e->op == OP_READ_IF; }
+
+static void note_costly(void *data, const Ex *e) {
+    if (op_has(e->op, P_COSTLY))
+        *(bool *)data = true;
+}
+
+bool is_costly(Ctx *ctx, const Ex *e) {
+    bool costly = false;
+    ex_visit(ctx, e, note_costly, &costly);
+    return costly;
+}
+
+static void add_cost(void *data, const Ex *e) {
+    int *cost = data;
+    if (e->op == OP_CHECK)
+        *cost += 2;
+    else if (e->op == OP_DRAW)
+        *cost += 40;
+    else if (op_has(e->op, P_COSTLY))
+        *cost += 8;
+    else if (e->nargs > 0 && !is_read(e) && e->type != T_INT && e->op != OP_REALOF && e->op != OP_NEG)
+        *cost += 1;
+}
+
+int ex_cost(Ctx *ctx, const Ex *e) {
+    int cost = 0;
+    ex_visit(ctx, e, add_cost, &cost);
+    return cost;
+}
+
+int node_parts(Node *n, const Ex **part[]) {
+    int k = 0;
+    if (n->kind == N_OPAQUE || is_leaf(n))
+        return 0;
+    part[k++] = &n->body;
+    if (n->arg)
+        part[k++] = &n->arg;
+    for (int r = 0; r < n->nred; r++) {
+        part[k++] = &n->red[r].lo;
+        part[k++] = &n->red[r].hi;
+    }
+    for (int a = 0; n->kind == N_SCATTER && a < n->rank; a++)
+        part[k++] = &n->target[a];
+    return k;
+}
+
+void node_rewrite(Ctx *ctx, Node *n, ExLeaf leaf, void *data) {
+    const Ex **part[MAX_PARTS];
+    for (int k = node_parts(n, part) - 1; k >= 0; k--)
+        *part[k] = ex_rebuild(ctx, *part[k], leaf, data);
+}

@@ -1,0 +1,274 @@
+/* adrt_math.h: the scalar functions that emitted C calls and C does not have, and the few lines of memory arithmetic at
+ * the head of its functions. Names end in f for float, as in <math.h>; an i in front is for int64_t.
+ *
+ * nan wins in min and max; // and % are Python's (floor, sign of the divisor), of ints by zero 0. Functions of the
+ * normal distribution keep their relative accuracy in both tails: the continued fraction of Mills' ratio (Laplace 1805)
+ * from |x| = 2 on, and exp(-x^2/2) by a split of x. Polygamma: recurrence, Stirling's series, reflection (Abramowitz and
+ * Stegun 6.3, 6.4). */
+#ifndef ADRT_MATH_H
+#define ADRT_MATH_H
+
+#include "adrt.h"
+#include <math.h>
+#include <stdbool.h>
+
+/* ---------------------------------------------------------------- memory */
+
+/* Bytes used after `count` more elements, in multiples of 64; SIZE_MAX, for good, when that is too many. */
+static inline size_t ad_room(size_t used, size_t element, int64_t count) {
+    size_t bytes;
+    if (used == SIZE_MAX || count < 0 || (uint64_t)count > (SIZE_MAX / 2) / element)
+        return SIZE_MAX;
+    bytes = ((size_t)count * element + 63) / 64 * 64;
+    return bytes > SIZE_MAX / 2 - used ? SIZE_MAX : used + bytes;
+}
+
+/* A product of sizes; -1, for good, when it is too large. */
+static inline int64_t ad_product(int64_t a, int64_t b) {
+    return a < 0 || b < 0 || (b > 0 && a > INT64_MAX / b) ? -1 : a * b;
+}
+
+static inline void *ad_take(unsigned char **work, size_t element, int64_t count) {
+    void *here = *work;
+    *work += ad_room(0, element, count);
+    return here;
+}
+
+static inline void *ad_at(void *base, size_t offset) { return (unsigned char *)base + offset; }
+
+static inline int64_t ad_check(AdRun *run, int64_t index, int64_t size, int line, const char *what) {
+    if (index >= 0 && index < size)
+        return index;
+    adrt_fault(run, AD_FAULT_INDEX, line, what, index, size, 0);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- ints */
+
+static inline int64_t ad_imin(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t ad_imax(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t ad_isign(int64_t a) { return (a > 0) - (a < 0); }
+static inline int64_t ad_iabs(int64_t a) { return a < 0 ? (int64_t)(0 - (uint64_t)a) : a; }
+
+static inline int64_t ad_ifloordiv(int64_t a, int64_t b) {
+    int64_t q;
+    if (b == 0)
+        return 0;
+    if (b == -1)
+        return (int64_t)(0 - (uint64_t)a);
+    q = a / b;
+    return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
+}
+
+static inline int64_t ad_imod(int64_t a, int64_t b) {
+    int64_t m;
+    if (b == 0 || b == -1)
+        return 0;
+    m = a % b;
+    return m != 0 && (m < 0) != (b < 0) ? m + b : m;
+}
+
+/* ---------------------------------------------------------------- reals */
+
+static inline double ad_min(double a, double b) { return a < b || a != a ? a : b; }
+static inline double ad_max(double a, double b) { return a > b || a != a ? a : b; }
+static inline float ad_minf(float a, float b) { return a < b || a != a ? a : b; }
+static inline float ad_maxf(float a, float b) { return a > b || a != a ? a : b; }
+static inline double ad_sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+static inline float ad_signf(float x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+
+static inline double ad_mod(double a, double b) {
+    double m = fmod(a, b);
+    if (m == 0)
+        return copysign(0, b);
+    return (m < 0) != (b < 0) ? m + b : m;
+}
+
+static inline double ad_floordiv(double a, double b) {
+    double m = fmod(a, b), q, whole;
+    if (b == 0 || isinf(b) || isnan(m))
+        return floor(a / b);
+    q = (a - m) / b - (m != 0 && (m < 0) != (b < 0) ? 1 : 0);
+    whole = floor(q);
+    return q - whole > 0.5 ? whole + 1 : whole;
+}
+
+static inline float ad_modf(float a, float b) {
+    float m = fmodf(a, b);
+    if (m == 0)
+        return copysignf(0, b);
+    return (m < 0) != (b < 0) ? m + b : m;
+}
+
+static inline float ad_floordivf(float a, float b) { return (float)ad_floordiv((double)a, (double)b); }
+
+static inline double ad_sigmoid(double x) {
+    double e = exp(-fabs(x)), r = 1 / (1 + e);
+    return x >= 0 ? r : e * r;
+}
+
+static inline float ad_sigmoidf(float x) {
+    float e = expf(-fabsf(x)), r = 1 / (1 + e);
+    return x >= 0 ? r : e * r;
+}
+
+static inline double ad_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
+static inline float ad_softplusf(float x) { return (x > 0 ? x : 0) + log1pf(expf(-fabsf(x))); }
+
+static inline double ad_sech2(double x) {
+    double e = exp(-2 * fabs(x)), s = 1 + e;
+    return 4 * e / (s * s);
+}
+
+static inline float ad_sech2f(float x) {
+    float e = expf(-2 * fabsf(x)), s = 1 + e;
+    return 4 * e / (s * s);
+}
+
+/* ---------------------------------------------------------------- the normal distribution */
+
+/* exp(-x^2/2) to the last digits: x = h + l with h^2 exact. */
+static inline double ad_gauss(double x) {
+    double h = (double)(float)x, l = x - h;
+    if (fabs(x) > 40)
+        return isnan(x) ? x : 0;
+    return exp(-0.5 * h * h) * exp(-l * (h + 0.5 * l));
+}
+
+/* phi(t) / Phi(-t) = t + 1/(t + 2/(t + 3/(...))), for t >= 2. */
+static inline double ad_mills_tail(double t) {
+    double f = t;
+    for (int k = 60; k > 0; k--)
+        f = t + k / f;
+    return f;
+}
+
+/* phi(x) / Phi(x) */
+static inline double ad_mills(double x) {
+    if (x < -2)
+        return isinf(x) ? INFINITY : ad_mills_tail(-x);
+    return 0.79788456080286535588 * ad_gauss(x) / erfc(-0.70710678118654752440 * x);
+}
+
+/* log Phi(x) */
+static inline double ad_log_normal_cdf(double x) {
+    if (x < -2)
+        return isinf(x) ? -INFINITY : -0.5 * x * x - 0.91893853320467274178 - log(ad_mills_tail(-x));
+    if (x < 0)
+        return log(0.5 * erfc(-0.70710678118654752440 * x));
+    if (x <= 2)
+        return log1p(-0.5 * erfc(0.70710678118654752440 * x));
+    return x > 40 ? 0 : isnan(x) ? x : log1p(-0.39894228040143267794 * ad_gauss(x) / ad_mills_tail(x));
+}
+
+static inline float ad_millsf(float x) { return (float)ad_mills((double)x); }
+static inline float ad_log_normal_cdff(float x) { return (float)ad_log_normal_cdf((double)x); }
+
+/* ---------------------------------------------------------------- the gamma function */
+
+double lgamma_r(double, int *);         /* POSIX's lgamma without its global sign; hidden by -std=c11 */
+
+static inline double ad_lgamma(double x) {
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
+static inline float ad_lgammaf(float x) { return (float)ad_lgamma((double)x); }
+
+enum { AD_BERNOULLI = 12, AD_POLYGAMMA_ORDER = 60 };
+
+/* B(2n), n = 1 .. 12 */
+static inline double ad_bernoulli(int n) {
+    static const double b[AD_BERNOULLI] = {
+        1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6, -3617.0 / 510, 43867.0 / 798,
+        -174611.0 / 330, 854513.0 / 138, -236364091.0 / 2730,
+    };
+    return b[n - 1];
+}
+
+/* Near its zero at 1.46...: psi(x) = (x - x0) sum 1/((n + x)(n + x0)), the tail by Stirling's series. */
+static inline double ad_digamma_root(double x) {
+    const double high = 1.4616321449683622, low = 9.549995429965697e-17;
+    const int terms = 24;
+    double d = (x - high) - low, sum = 0, a = terms + high, b = terms + x, tail;
+    tail = d == 0 ? 1 / a : log1p(d / a) / d;
+    tail += 0.5 / (a * b);
+    for (int n = 1; n <= 6; n++) {                          /* -B(2n) / (2n y^2n) between y = a and y = b */
+        double part = 0;
+        for (int i = 0; i < 2 * n; i++)
+            part += 1 / (pow(a, i + 1) * pow(b, 2 * n - i));
+        tail += ad_bernoulli(n) / (2 * n) * part;
+    }
+    for (int n = terms - 1; n >= 0; n--)
+        sum += 1 / ((n + x) * (n + high));
+    return d * (sum + tail);
+}
+
+static inline double ad_digamma_positive(double x) {
+    double sum = 0, y = x, series = 0;
+    int steps = x < 12 ? (int)(12 - x) + 1 : 0;
+    if (fabs(x - 1.46) < 0.25)
+        return ad_digamma_root(x);
+    y = x + steps;
+    for (int n = steps - 1; n >= 0; n--)
+        sum += 1 / (x + n);
+    for (int n = 8; n > 0; n--)
+        series = (series + ad_bernoulli(n) / (2 * n)) / (y * y);
+    return log(y) - 0.5 / y - series - sum;
+}
+
+/* (-1)^(k+1) psi_k(x) for k > 0, x > 0: every term is positive. */
+static inline double ad_polygamma_positive(int k, double x) {
+    double least = 12 + k, y = x, sum = 0, factorial = 1, term, series = 0;
+    int steps = x < least ? (int)(least - x) + 1 : 0;
+    for (int n = 2; n <= k; n++)
+        factorial *= n;
+    y = x + steps;
+    for (int n = steps - 1; n >= 0; n--)
+        sum += 1 / pow(x + n, k + 1);
+    term = 0.5 * k * (k + 1) / (y * y);                     /* (2n + k - 1)! / ((2n)! (k - 1)! y^2n) */
+    for (int n = 1; n <= AD_BERNOULLI; n++) {
+        series += ad_bernoulli(n) * term;
+        term *= (double)(2 * n + k) * (2 * n + k + 1) / ((2 * n + 1) * (2 * n + 2) * y * y);
+    }
+    return factorial * (sum + (1 + 0.5 * k / y + series) / (k * pow(y, k)));
+}
+
+/* pi^(k+1) times the k-th derivative of cot at pi x: a polynomial in cot, for (cot)' = -(1 + cot^2). */
+static inline double ad_cot_derivative(int k, double x) {
+    double r = x - rint(x), c = fabs(r) == 0.5 ? 0 : 1 / tan(3.14159265358979323846 * r), value = 0;
+    double p[AD_POLYGAMMA_ORDER + 3] = {0, 1}, q[AD_POLYGAMMA_ORDER + 3];
+    for (int n = 0; n < k; n++) {
+        for (int i = 0; i <= n + 3; i++)
+            q[i] = 0;
+        for (int i = 1; i <= n + 1; i++) {
+            q[i - 1] -= i * p[i];
+            q[i + 1] -= i * p[i];
+        }
+        for (int i = 0; i <= n + 2; i++)
+            p[i] = q[i];
+    }
+    for (int i = k + 1; i >= 0; i--)
+        value = value * c + p[i];
+    return value * pow(3.14159265358979323846, k + 1);
+}
+
+/* The k-th derivative of digamma. */
+static inline double ad_polygamma(double order, double x) {
+    int k = order >= 0 && order <= AD_POLYGAMMA_ORDER ? (int)order : -1;
+    if (k != order || isnan(x) || x == -INFINITY)
+        return NAN;
+    if (x == INFINITY)
+        return k == 0 ? INFINITY : k % 2 ? 0.0 : -0.0;
+    if (x > 0)
+        return k == 0 ? ad_digamma_positive(x) : (k % 2 ? 1 : -1) * ad_polygamma_positive(k, x);
+    if (x == rint(x))
+        return k % 2 ? INFINITY : x == 0 ? -copysign(INFINITY, x) : NAN;
+    if (k == 0)
+        return ad_digamma_positive(1 - x) - ad_cot_derivative(0, x);
+    return -ad_polygamma_positive(k, 1 - x) - ad_cot_derivative(k, x);
+}
+
+static inline float ad_polygammaf(float order, float x) { return (float)ad_polygamma((double)order, (double)x); }
+
+#endif
