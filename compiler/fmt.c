@@ -31,6 +31,7 @@ typedef struct {
     int last, before_last;              /* kinds of the tokens written last on this line, 0 at its start */
     bool operand;                       /* has an operand just ended? */
     bool tight;                         /* the operator just written stands without blanks */
+    int ahead;                          /* the raw token behind the comments and newlines at hand */
     int comment_from, comment_to;       /* source and output column of the last line's comment, or -1 */
 } Fmt;
 
@@ -227,11 +228,13 @@ static void lone_comment(Fmt *f, int i)
     if (f->comment_from > 0 && f->comment_from == source_column(f, &f->raw[i])) {
         pad(f, f->comment_to);
     } else {
-        int next = i, at = f->at, statement = f->statement, assign = f->assign;
-        while (f->raw[next].kind == TOK_COMMENT || f->raw[next].kind == TOK_NEWLINE || f->raw[next].kind == ';')
-            next++;
-        bool begins = advance(f, next) || f->raw[next].kind == TOK_END;
-        pad(f, indent_of(f, begins, begins ? 0 : f->raw[next].kind));
+        int at = f->at, statement = f->statement, assign = f->assign;
+        if (f->ahead < i)
+            f->ahead = i;
+        while (f->raw[f->ahead].kind == TOK_COMMENT || f->raw[f->ahead].kind == TOK_NEWLINE || f->raw[f->ahead].kind == ';')
+            f->ahead++;
+        bool begins = advance(f, f->ahead) || f->raw[f->ahead].kind == TOK_END;
+        pad(f, indent_of(f, begins, begins ? 0 : f->raw[f->ahead].kind));
         f->at = at;
         f->statement = statement;
         f->assign = assign;
@@ -285,6 +288,7 @@ void format_model(Ctx *ctx, int file, Str *out)
     lex_all(ctx, file, &raw);
     Fmt f = {.ctx = ctx, .file = file, .raw = raw.at, .at = -1, .out = out, .assign = -1, .comment_from = -1};
     layout(ctx, file, &raw, &f.tokens);
+    str_addn(out, "", 0);               /* a text, also when it is empty */
     bool blank = false;
     for (int i = 0; raw.at[i].kind != TOK_END;) {
         int end = i;

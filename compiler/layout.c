@@ -488,8 +488,12 @@ static void semicolon(Layout *l, int i)
         end_statement_if_any(l, token);
 }
 
+/* Of lines without a token the first newline decides. */
 static void newline(Layout *l, int i)
 {
+    const Token *before = i ? &l->raw->at[i - 1] : NULL;
+    if (before && (before->kind == TOK_NEWLINE || (before->kind == TOK_COMMENT && before->first)))
+        return;
     if (!in_brackets(l) && !goes_on_after(l->last) && l->last != TOK_SEP && next_kind(l, i) != '{')
         end_statement_if_any(l, &l->raw->at[i]);
 }

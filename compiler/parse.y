@@ -366,6 +366,8 @@ static const char *wanted(Parser *p, const Expected *expected)
         int kind = order[i];
         if (!expects(expected, kind) || (operand && starts_operand(kind)) || (operators && is_operator(kind)))
             continue;
+        if (operators && (kind == '=' || kind == '~' || kind == TOK_FROM))      /* of a head that has ended by now */
+            continue;
         closed = closed || kind == ',' || kind == ')' || kind == ']';
         words[n++] = kind == TOK_SEP ? "end of line" : kind == TOK_NAME ? "a name" : kind == TOK_INT ? "an integer"
                    : kind == TOK_STRING ? "a string" : arena_printf(p->ctx->arena, "'%s'", token_name(kind));

@@ -231,6 +231,7 @@ void make_precision(Parser *p, Ast *ast)
         return;
     syntax_error(p, ast->span, "E0118", "unknown precision '%s'; expected 'f32' or 'f64'", ast->text);
     ast->text = "f32";
+    ast->flag = true;                   /* spoken about */
 }
 
 Ast *make_clause(Parser *p, Span span, Span word, List args)
@@ -491,7 +492,8 @@ void drop_repeated_statements(Ctx *ctx, Ast **list)
             say_twice(ctx, ast->op_span, batch->op_span, "'batch'");
             ast->flag = false;
         } else if (first && *first) {
-            say_twice(ctx, keyword_span(ast), keyword_span(*first), first == &train ? "'train'" : "'precision'");
+            if (first == &train || !ast->flag)
+                say_twice(ctx, keyword_span(ast), keyword_span(*first), first == &train ? "'train'" : "'precision'");
             *at = ast->next;
             continue;
         }
