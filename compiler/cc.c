@@ -161,7 +161,7 @@ static int compile_lib(Compile *c, const RuntimePlace *runtime, const char *code
     const char *object = arena_printf(c->ctx->arena, "%.*so", (int)strlen(code) - 1, code);
     add_compiler(c, &words);
     add_word(c, &words, "-c");
-    add_word(c, &words, "-DADRT_NO_MAIN");
+    add_word(c, &words, "-DAD_NO_MAIN");
     add_files(c, &words, runtime, code, object);
     int status = run_tool(c, &words);
     add_words(c, &archive, variable("AR", "ar"));
