@@ -15,7 +15,6 @@ for what in "$@"; do
   case $what in
   build)
     need gcc cc
-    need libc6-dev ld
     [ -f /usr/include/stdlib.h ] || missing="$missing libc6-dev"
     need meson meson
     need ninja-build ninja
@@ -26,6 +25,9 @@ for what in "$@"; do
   test)
     need gcc gcc
     need clang clang
+    # its sanitisers and fuzzer; the package carries the version of Debian 12's clang
+    [ -n "$(find /usr/lib/llvm-*/lib/clang -name 'libclang_rt.fuzzer-*' 2>/dev/null)" ] ||
+      missing="$missing libclang-rt-14-dev"
     pkg-config --exists check 2>/dev/null || missing="$missing check"
     ;;
   *)
