@@ -25,9 +25,9 @@ for what in "$@"; do
   test)
     need gcc gcc
     need clang clang
-    # its sanitisers and fuzzer; the package carries the version of Debian 12's clang
+    # its sanitisers and fuzzer are a package of their own
     [ -n "$(find /usr/lib/llvm-*/lib/clang -name 'libclang_rt.fuzzer-*' 2>/dev/null)" ] ||
-      missing="$missing libclang-rt-14-dev"
+      missing="$missing libclang-rt-dev"
     pkg-config --exists check 2>/dev/null || missing="$missing check"
     ;;
   *)
