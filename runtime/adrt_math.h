@@ -3,7 +3,7 @@
  *
  * nan wins in min and max; // and % are Python's (floor, sign of the divisor), of ints by zero 0. Functions of the
  * normal distribution keep their relative accuracy in both tails: the continued fraction of Mills' ratio (Laplace 1805)
- * from |x| = 2 on, and exp(-x^2/2) by a split of x. Polygamma: recurrence, Stirling's series, reflection (Abramowitz and
+ * from |x| = 3 on, and exp(-x^2/2) by a split of x. Polygamma: recurrence, Stirling's series, reflection (Abramowitz and
  * Stegun 6.3, 6.4). */
 #ifndef ADRT_MATH_H
 #define ADRT_MATH_H
@@ -135,28 +135,28 @@ static inline double ad_gauss(double x) {
     return exp(-0.5 * h * h) * exp(-l * (h + 0.5 * l));
 }
 
-/* phi(t) / Phi(-t) = t + 1/(t + 2/(t + 3/(...))), for t >= 2. */
+/* phi(t) / Phi(-t) = t + 1/(t + 2/(t + 3/(...))), for t >= 3. */
 static inline double ad_mills_tail(double t) {
     double f = t;
-    for (int k = 60; k > 0; k--)
+    for (int k = 100; k > 0; k--)
         f = t + k / f;
     return f;
 }
 
 /* phi(x) / Phi(x) */
 static inline double ad_mills(double x) {
-    if (x < -2)
+    if (x < -3)
         return isinf(x) ? INFINITY : ad_mills_tail(-x);
     return 0.79788456080286535588 * ad_gauss(x) / erfc(-0.70710678118654752440 * x);
 }
 
 /* log Phi(x) */
 static inline double ad_log_normal_cdf(double x) {
-    if (x < -2)
+    if (x < -3)
         return isinf(x) ? -INFINITY : -0.5 * x * x - 0.91893853320467274178 - log(ad_mills_tail(-x));
     if (x < 0)
         return log(0.5 * erfc(-0.70710678118654752440 * x));
-    if (x <= 2)
+    if (x <= 3)
         return log1p(-0.5 * erfc(0.70710678118654752440 * x));
     return x > 40 ? 0 : isnan(x) ? x : log1p(-0.39894228040143267794 * ad_gauss(x) / ad_mills_tail(x));
 }

@@ -1,7 +1,7 @@
 /* loops.h: the back end's own types, from programs to loops.
  *
  *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c-> fewer items -place.c-> loops
- *           -lower.c-> statements -share.c-> named values -names.c-> a Loops that emit.c lays out
+ *           -statements.c-> statements -share.c-> named values -names.c-> a Loops that emit.c lays out
  *
  * A Program is one function of the emitted file. It owns copies of the nodes that it needs, so that every program folds,
  * fuses and contracts by its own uses. An Item is a node that is computed, with the loops it stands in and the place
@@ -54,7 +54,7 @@ struct Item {
 };
 
 typedef enum {
-    S_COMPUTE, S_BEGIN, S_DONE,     /* placeholders of place.c: element, before and after its reduction; gone after lower.c */
+    S_COMPUTE, S_BEGIN, S_DONE,     /* placeholders of place.c: element, before and after its reduction; gone after statements.c */
     S_FOR,          /* .var from .lo to .hi (.down: from above), .body */
     S_IF,           /* .value, .body, .otherwise or NULL */
     S_DECLARE,      /* a name for .value (of .temp), or of .item's scalar; .value NULL: declared only; .changes: not const */
@@ -143,7 +143,7 @@ void guards_to_bounds(Program *);
 /* fuse.c */
 void fuse_items(Program *);
 
-/* place.c, store.c, lower.c, share.c, names.c */
+/* place.c, store.c, statements.c, share.c, names.c */
 void place_items(Program *);
 void store_items(Program *);
 void lower_items(Program *);

@@ -1,4 +1,4 @@
-/* lower.c: from placed items to statements.
+/* statements.c: from placed items to statements.
  *
  * In: loops that hold placeholders: an item's element, the begin and the end of its reduction. Out: declarations,
  * assignments and accumulations over loop variables. Also here: how blocks and statements are made. */
