@@ -101,7 +101,7 @@ static bool add_outer(const Builder *b, const bool *used, Build *n, const Ex **i
     Ctx *ctx = b->ctx;
     Range range[256];
     Facts facts = outer_facts(b, range);
-    int rank = 0;
+    int rank = n->rank;
     for (int pass = 0; pass < 2; pass++)
         for (int k = 0; k < b->nouter; k++) {
             const Index *x = &b->outer[k];
@@ -124,6 +124,24 @@ static bool add_outer(const Builder *b, const bool *used, Build *n, const Ex **i
             index[rank++] = ex2(ctx, OP_SUB, v, lo);
         }
     n->rank = rank;
+    return true;
+}
+
+static bool add_own(const Builder *b, const Build *own, Build *n, const Ex **index) {
+    Range range[256];
+    Facts facts = outer_facts(b, range);
+    for (int k = 0; k < own->rank; k++) {
+        if (n->rank == MAX_RANK)
+            return false;
+        Axis *axis = &n->axis[n->rank];
+        *axis = own->axis[k];
+        if (axis->size->has_var)
+            axis->size = upper_bound(b->ctx, axis->size, &facts);
+        if (!axis->size)
+            return false;
+        n->axis_var[n->rank] = own->axis_var[k];
+        index[n->rank++] = ex_var(b->ctx, own->axis_var[k]);
+    }
     return true;
 }
 
@@ -150,19 +168,10 @@ const Ex *build_read(const Builder *b, const Build *own) {
     use(ctx, guard, used);
     const Ex *index[2 * MAX_RANK];
     Replace shift = {.ctx = ctx};
-    if (!add_outer(b, used, &n, index, &shift) || n.rank + own->rank > MAX_RANK)
+    bool fits = b->outer_last ? add_own(b, own, &n, index) && add_outer(b, used, &n, index, &shift)
+                              : add_outer(b, used, &n, index, &shift) && add_own(b, own, &n, index);
+    if (!fits)
         return NULL;
-    Range range[256];
-    Facts facts = outer_facts(b, range);
-    for (int k = 0; k < own->rank; k++) {
-        n.axis[n.rank] = own->axis[k];
-        if (own->axis[k].size->has_var)
-            n.axis[n.rank].size = upper_bound(ctx, own->axis[k].size, &facts);
-        if (!n.axis[n.rank].size)
-            return NULL;
-        n.axis_var[n.rank] = own->axis_var[k];
-        index[n.rank++] = ex_var(ctx, own->axis_var[k]);
-    }
     if (shift.n) {
         n.body = ex_map_vars(ctx, n.body, replaced, &shift, false);
         n.arg = ex_map_vars(ctx, n.arg, replaced, &shift, false);

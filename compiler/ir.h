@@ -77,6 +77,7 @@ struct Dim {
 
 typedef struct ExTable ExTable;             /* of ctx: every expression made so far */
 
+int ex_count(const Ctx *);                   /* the largest id */
 const char *op_name(Op);
 int op_arity(Op);
 bool op_has(Op, int property);
@@ -163,8 +164,9 @@ typedef struct Group {
     VEC(State) states;
 } Group;
 
-/* A function's own reverse rule: given the adjoint of the value in place of .cotangent, the adjoint of argument k is .rule[k]. */
-typedef struct Rule { Node *cotangent; int n; Node **arg, **rule; } Rule;
+/* A function's own reverse rule: with the adjoint of the value in place of .cotangent, the adjoint of what .arg[k] reads is
+ * .rule[k]. All are reads, in the variables of the place where the function was expanded. */
+typedef struct Rule { Node *cotangent; const Ex *value; int n; const Ex **arg, **rule; } Rule;
 
 struct Node {
     int id;
@@ -233,7 +235,12 @@ Node *node_prev(Ctx *, Graph *, Group *, Type, int rank, const Axis *, Node *ini
 /* Variables that may occur free in what is built: the model's index variables in scope, outermost first, and the guards
  * under which it stands. build_read makes a node with those that it uses as further axes (the sequential ones first, as a
  * Group wants), and returns the read of it at all of them. */
-typedef struct { Ctx *ctx; Graph *graph; const Index *outer; int nouter; const Ex *const *guard; int nguards; } Builder;
+typedef struct {
+    Ctx *ctx; Graph *graph;
+    const Index *outer; int nouter;
+    const Ex *const *guard; int nguards;
+    bool outer_last;            /* the node's own axes come first */
+} Builder;
 typedef struct {
     int rank; Axis axis[MAX_RANK]; int axis_var[MAX_RANK];
     int nred; Index red[MAX_RANK];

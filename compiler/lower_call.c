@@ -275,7 +275,7 @@ static bool lower_block(Lower *L, const Ast *statements) {
 }
 
 /* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
-static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, Node *const *nodes, int n) {
+static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
     Ctx *ctx = L->ctx;
     const Ast *vjp = fn->vjp;
     Node *node = NULL;
@@ -291,9 +291,10 @@ static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, Node *
     L->scope = scope;
     local(L, vjp->text, vjp->name_span, cotangent, dy);
     Rule *rule = NEW(ctx, Rule);
-    rule->arg = NEWN(ctx, Node *, n + 1);
-    rule->rule = NEWN(ctx, Node *, n + 1);
+    rule->arg = NEWN(ctx, const Ex *, n + 1);
+    rule->rule = NEWN(ctx, const Ex *, n + 1);
     rule->cotangent = dy;
+    rule->value = out.body;
     const Ast *e = vjp->clauses;
     bool fine = true;
     int k = 0;
@@ -317,12 +318,10 @@ static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, Node *
             }
             shape.body = r.body;
             shape.type = T_REAL;
-            Node *made = NULL;
-            if (fine)
-                val_let(L, shape, NULL, e->span, &made);
-            rule->arg[rule->n] = nodes[k];
-            rule->rule[rule->n++] = made;
-            fine &= made != NULL && nodes[k] != NULL;
+            Val made = fine ? val_let(L, shape, NULL, e->span, NULL) : val_bad();
+            rule->arg[rule->n] = args[k].body;
+            rule->rule[rule->n++] = made.body;
+            fine &= !made.bad;
         }
         e = e->next;
     }
@@ -361,7 +360,6 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     for (const Ast *s = def->clauses; s; s = s->next)
         keep |= mentions(s, derivative_calls, 3);
     Val bound[64];
-    Node *own[64] = {0};
     bool fine = true;
     int k = 0;
     for (const Ast *arg = def->items; arg && k < 64; arg = arg->next, k++) {
@@ -373,7 +371,6 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
             v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
         }
         bound[k] = v;
-        own[k] = node;
         fine &= !v.bad;
         local(L, arg->text, arg->name_span, v, node);
     }
@@ -381,7 +378,7 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     if (fine && lower_block(L, def->clauses))
         value = lower_expr(L, def->a);
     if (!value.bad && def->vjp)
-        value = with_rule(L, def, value, bound, own, k);
+        value = with_rule(L, def, value, bound, k);
     L->depth--;
     fn->expanding = false;
     L->std_call = site;

@@ -1,0 +1,899 @@
+/* grad.c: reverse mode on the graph. The bookkeeping; the calculus is in derive.c.
+ *
+ *     out[i] = sum[k] body(X[f(i, k)], ...)      gives      dX[m] += sum[i, k : f(i, k) = m] dout[i] * d body / d X
+ *
+ * The shape of f decides the form of what is added, not the operation that it came from: distinct variables are renamed to
+ * m, an affine f is solved for one of its variables under a range guard, a constant gives an equality guard, and what
+ * cannot be solved (index arrays) becomes a scatter. The result is the same kind of node again, so derivatives can be
+ * differentiated. A recurrence's adjoint is a recurrence that runs the other way, whose states are the adjoints of the
+ * PREV nodes. Nothing is ever multiplied by a masked zero: where(c, g, 0) h becomes where(c, g h, 0). */
+#include "adc.h"
+#include <string.h>
+
+enum { VAR_TARGET = 96, VAR_PRIME = 40 };
+
+typedef struct { Group *group; Node *carried[64]; } Back;      /* the recurrence that runs the other way */
+
+typedef struct {
+    Ctx *ctx;
+    Graph *graph;
+    Builder b;
+    int count;                      /* nodes when the sweep began */
+    Node *const *x; int nx;
+    bool *dep, *up, *inner;         /* depends on an x; s depends on it; stands inside a recurrence */
+    const Ex **adj;                 /* over the node's own variables and outer ones */
+    signed char *active;            /* by expression id: 1 it reads something that depends on an x, -1 it does not */
+    int nactive;
+    Back *back;                     /* by group id */
+    int outer_used[64], nouter_used;
+    Span span;
+    bool failed;
+} Sweep;
+
+static const Ex *zero(Ctx *ctx) { return ex_real(ctx, 0); }
+static bool is_zero(const Ex *e) { return e->op == OP_REAL && e->real == 0; }
+
+/* d * g that keeps the mask of d outside. */
+static const Ex *times(Ctx *ctx, const Ex *d, const Ex *g) {
+    if (d->op == OP_WHERE && is_zero(d->arg[2]))
+        return ex_where(ctx, d->arg[0], times(ctx, d->arg[1], g), d->arg[2]);
+    if (d->op == OP_WHERE && is_zero(d->arg[1]))
+        return ex_where(ctx, d->arg[0], d->arg[1], times(ctx, d->arg[2], g));
+    if (g->op == OP_DIV && ex_is_number(g->arg[0], 1))              /* d * (1 / y) = d / y, rounded once */
+        return ex2(ctx, OP_DIV, d, g->arg[1]);
+    return ex2(ctx, OP_MUL, d, g);
+}
+
+/* ---------------------------------------------------------------- what matters */
+
+static bool is_x(const Sweep *s, const Node *n) {
+    for (int k = 0; k < s->nx; k++)
+        if (s->x[k] == n)
+            return true;
+    return false;
+}
+
+typedef struct { Sweep *s; bool found; } Found;
+static void reads_dependent(void *data, const Ex *e) {
+    Found *f = data;
+    if ((e->op == OP_READ || e->op == OP_READ_IF) && e->type == T_REAL)
+        f->found |= f->s->dep[e->node->id];
+}
+
+static bool now_depends(Sweep *s, const Node *n) {
+    if (n->stop || n->type != T_REAL)
+        return false;
+    if (n->kind == N_PREV) {
+        const State *st = &n->group->states.at[n->place];
+        return (st->init && s->dep[st->init->id]) || (st->state && s->dep[st->state->id]);
+    }
+    Found f = {s, n->input && s->dep[n->input->id]};
+    if (n->vjp)
+        for (int k = 0; k < n->vjp->n; k++)
+            f.found |= s->dep[n->vjp->arg[k]->node->id];
+    else if (n->body)
+        ex_visit(s->ctx, n->body, reads_dependent, &f);
+    return f.found;
+}
+
+static void find_dependent(Sweep *s) {
+    for (bool changed = true; changed;) {                           /* again while a recurrence adds something */
+        changed = false;
+        for (int k = 0; k < s->count; k++)
+            if (!s->dep[k] && (is_x(s, s->graph->node.at[k]) || now_depends(s, s->graph->node.at[k])))
+                s->dep[k] = changed = true;
+    }
+}
+
+static void go_up(Sweep *s, const Node *n);
+static void up_read(void *data, const Ex *e) {
+    if (e->op == OP_READ || e->op == OP_READ_IF)
+        go_up(data, e->node);
+}
+
+static void go_up(Sweep *s, const Node *n) {
+    if (!n || s->up[n->id] || !s->dep[n->id])
+        return;
+    s->up[n->id] = true;
+    if (is_x(s, n))
+        return;
+    if (n->kind == N_PREV) {
+        go_up(s, n->group->states.at[n->place].init);
+        go_up(s, n->group->states.at[n->place].state);
+    } else if (n->vjp) {
+        for (int k = 0; k < n->vjp->n; k++)
+            go_up(s, n->vjp->arg[k]->node);
+    } else if (n->body) {
+        ex_visit(s->ctx, n->body, up_read, s);
+    }
+    go_up(s, n->input);
+}
+
+/* Nodes inside a recurrence: they depend on what it carries, and what it carries depends on them. */
+typedef struct { Sweep *s; bool *below; const bool *mark; bool found; } Inside;
+static void mark_below(void *data, const Ex *e) {
+    Inside *in = data;
+    if ((e->op != OP_READ && e->op != OP_READ_IF) || in->below[e->node->id])
+        return;
+    in->below[e->node->id] = true;
+    node_reads(in->s->ctx, e->node, mark_below, in);
+}
+
+static void reads_marked(void *data, const Ex *e) {
+    Inside *in = data;
+    in->found |= in->mark[e->node->id];
+}
+
+static void find_inner(Sweep *s) {
+    for (int g = 0; g < s->graph->group.n; g++) {
+        const Group *group = s->graph->group.at[g];
+        bool *below = NEWN(s->ctx, bool, s->count + 1), *after = NEWN(s->ctx, bool, s->count + 1);
+        Inside in = {s, below, after, false};
+        for (int k = 0; k < group->states.n; k++) {
+            const State *st = &group->states.at[k];
+            if (!st->state)
+                continue;
+            below[st->state->id] = true;
+            node_reads(s->ctx, st->state, mark_below, &in);
+            after[st->prev->id] = true;
+        }
+        for (int k = 0; k < s->count; k++) {
+            in.found = false;
+            node_reads(s->ctx, s->graph->node.at[k], reads_marked, &in);
+            after[k] |= in.found;
+            s->inner[k] |= after[k] && below[k];
+        }
+    }
+}
+
+static bool active(Sweep *s, const Ex *e) {
+    if (e->id >= s->nactive)
+        bug(s->ctx, "an expression made during the sweep is differentiated by it");
+    if (s->active[e->id])
+        return s->active[e->id] > 0;
+    bool yes = (e->op == OP_READ || e->op == OP_READ_IF) && e->type == T_REAL && s->up[e->node->id] && s->dep[e->node->id];
+    if (e->op != OP_READ && e->op != OP_READ_IF)
+        for (int k = 0; k < e->nargs; k++)
+            yes |= active(s, e->arg[k]);
+    s->active[e->id] = yes ? 1 : -1;
+    return yes;
+}
+
+/* ---------------------------------------------------------------- where a contribution goes: solving f(i, k) = m */
+
+typedef struct {
+    Sweep *s;
+    const Node *to;                         /* X */
+    Range var[2 * MAX_RANK]; int nvars;     /* i, k with their ranges */
+    const Ex *solved[2 * MAX_RANK];
+    const Ex *guard[4 * MAX_RANK]; int nguards;
+    const Ex *f[MAX_RANK]; bool done[MAX_RANK];
+} Solve;
+
+static const Ex *solution(void *data, int v) {
+    const Solve *z = data;
+    for (int k = 0; k < z->nvars; k++)
+        if (z->var[k].var == v)
+            return z->solved[k];
+    return NULL;
+}
+
+static const Ex *substitute(Solve *z, const Ex *e, bool guarded) { return ex_map_vars(z->s->ctx, e, solution, z, guarded); }
+
+typedef struct { int var; const Ex *to; } One;
+static const Ex *one_var(void *data, int v) {
+    const One *o = data;
+    return v == o->var ? o->to : NULL;
+}
+
+/* Variable k of the solve is e; what was said before in terms of it follows. */
+static void set_solved(Solve *z, int k, const Ex *e) {
+    One o = {z->var[k].var, e};
+    for (int j = 0; j < z->nvars; j++)
+        if (z->solved[j])
+            z->solved[j] = ex_map_vars(z->s->ctx, z->solved[j], one_var, &o, false);
+    for (int j = 0; j < z->nguards; j++)
+        z->guard[j] = ex_map_vars(z->s->ctx, z->guard[j], one_var, &o, false);
+    z->solved[k] = e;
+}
+
+static const Ex *target(Solve *z, int p) { return ex_var(z->s->ctx, VAR_TARGET + p); }
+
+static bool has_unsolved(Solve *z, const Ex *e) {
+    for (int k = 0; k < z->nvars; k++)
+        if (!z->solved[k] && ex_uses_var(e, z->var[k].var))
+            return true;
+    return false;
+}
+
+/* (v + rest) % H, v in 0..H-1: v = (m - rest) % H. */
+static bool solve_wrapped(Solve *z, int p, const Ex *e) {
+    Ctx *ctx = z->s->ctx;
+    if (e->op != OP_MOD || has_unsolved(z, e->arg[1]) || !prove_equal(ctx, e->arg[1], z->to->axis[p].size))
+        return false;
+    for (int k = 0; k < z->nvars; k++) {
+        const Ex *c, *rest;
+        int64_t sign;
+        if (z->solved[k] || !ex_is_number(z->var[k].lo, 0) || !linear_in(ctx, e->arg[0], z->var[k].var, &c, &rest)
+            || !ex_is_int(c, &sign) || (sign != 1 && sign != -1)
+            || !prove_nonnegative(ctx, ex2(ctx, OP_SUB, e->arg[1], z->var[k].hi), NULL))
+            continue;
+        const Ex *back = ex2(ctx, OP_MUL, c, ex2(ctx, OP_SUB, target(z, p), rest));
+        set_solved(z, k, ex2(ctx, OP_MOD, back, e->arg[1]));
+        return true;
+    }
+    return false;
+}
+
+/* One position, as far as this pass goes: 0 a variable itself, 1 coefficient +-1, 2 another coefficient, 3 nothing left
+ * to solve for. */
+static bool solve_position(Solve *z, int p, int pass) {
+    Ctx *ctx = z->s->ctx;
+    const Ex *e = substitute(z, z->f[p], false);
+    if (pass == 3) {
+        if (has_unsolved(z, e))
+            return false;
+        z->guard[z->nguards++] = ex2(ctx, OP_EQ, target(z, p), e);
+        return true;
+    }
+    if (pass == 1 && solve_wrapped(z, p, e))
+        return true;
+    for (int k = 0; k < z->nvars; k++) {
+        const Ex *c, *rest;
+        int64_t n;
+        if (z->solved[k] || !ex_uses_var(e, z->var[k].var) || !linear_in(ctx, e, z->var[k].var, &c, &rest) || !ex_is_int(c, &n) || n == 0)
+            continue;
+        if (pass == 0 && !(n == 1 && ex_is_number(rest, 0)))
+            continue;
+        if (pass == 1 && n != 1 && n != -1)
+            continue;
+        const Ex *left = ex2(ctx, OP_SUB, target(z, p), rest);
+        if (pass < 2) {
+            set_solved(z, k, ex2(ctx, OP_MUL, c, left));
+            return true;
+        }
+        z->guard[z->nguards++] = ex2(ctx, OP_EQ, ex2(ctx, OP_MOD, left, c), ex_int(ctx, 0));
+        set_solved(z, k, ex2(ctx, OP_FLOORDIV, left, c));
+        return true;
+    }
+    return false;
+}
+
+static bool solve_all(Solve *z, int rank) {
+    for (int pass = 0; pass < 4; pass++)
+        for (int p = 0; p < rank; p++)
+            if (!z->done[p])
+                z->done[p] = solve_position(z, p, pass);
+    for (int p = 0; p < rank; p++)
+        if (!z->done[p])
+            return false;
+    return true;
+}
+
+static Facts facts_of(Solve *z, Range *range, const Index *red, int nred) {
+    int n = 0;
+    for (int p = 0; p < z->to->rank; p++)
+        range[n++] = (Range){VAR_TARGET + p, ex_int(z->s->ctx, 0), z->to->axis[p].size};
+    for (int k = 0; k < nred; k++)
+        range[n++] = (Range){red[k].var, red[k].lo, red[k].hi};
+    return (Facts){.range = range, .nranges = n, .guard = z->guard, .nguards = z->nguards};
+}
+
+static void add_range_guard(Solve *z, const Ex *v, const Ex *lo, const Ex *hi, const Index *red, int nred) {
+    Ctx *ctx = z->s->ctx;
+    Range range[4 * MAX_RANK];
+    Facts f = facts_of(z, range, red, nred);
+    bool low = prove_nonnegative(ctx, ex2(ctx, OP_SUB, v, lo), &f);
+    bool high = prove_nonnegative(ctx, ex2(ctx, OP_SUB, ex2(ctx, OP_SUB, hi, v), ex_int(ctx, 1)), &f);
+    if (!low)
+        z->guard[z->nguards++] = ex2(ctx, OP_LE, lo, v);
+    if (!high)
+        z->guard[z->nguards++] = ex2(ctx, OP_LT, v, hi);
+}
+
+/* What is left to sum over, with bounds in terms of what comes before it; and the guards that the ranges ask for. */
+static int remaining(Solve *z, Index *red) {
+    Ctx *ctx = z->s->ctx;
+    int n = 0;
+    bool boxed[2 * MAX_RANK] = {0};
+    Facts plain = {.range = z->var, .nranges = z->nvars};
+    for (int k = 0; k < z->nvars; k++) {
+        if (z->solved[k])
+            continue;
+        const Ex *lo = substitute(z, z->var[k].lo, false), *hi = substitute(z, z->var[k].hi, false);
+        bool circular = false;
+        for (int j = k; j < z->nvars; j++)
+            circular |= !z->solved[j] && (ex_uses_var(lo, z->var[j].var) || ex_uses_var(hi, z->var[j].var));
+        if (circular) {
+            lo = lower_bound(ctx, z->var[k].lo, &plain);
+            hi = upper_bound(ctx, z->var[k].hi, &plain);
+            boxed[k] = true;
+        }
+        if (!lo || !hi) {
+            z->s->failed = true;
+            return 0;
+        }
+        red[n++] = (Index){.var = z->var[k].var, .lo = lo, .hi = hi};
+    }
+    for (int k = 0; k < z->nvars; k++) {
+        const Ex *v = z->solved[k] ? z->solved[k] : boxed[k] ? ex_var(ctx, z->var[k].var) : NULL;
+        if (v)
+            add_range_guard(z, v, substitute(z, z->var[k].lo, false), substitute(z, z->var[k].hi, false), red, n);
+    }
+    return n;
+}
+
+static bool mentions_target(const Ex *e, int p) { return ex_uses_var(e, VAR_TARGET + p); }
+
+/* Guards of targets that nothing else mentions stay outside of the sum. */
+static const Ex *outer_guard(Solve *z, const Ex *body, const Index *red, int nred) {
+    Ctx *ctx = z->s->ctx;
+    const Ex *outside = ex_bool(ctx, true);
+    for (int j = 0; j < z->nguards; j++) {
+        bool free_of = true;
+        for (int k = 0; k < nred; k++)
+            free_of &= !ex_uses_var(z->guard[j], red[k].var);
+        for (int p = 0; p < z->to->rank && free_of; p++) {
+            if (!mentions_target(z->guard[j], p))
+                continue;
+            free_of &= !mentions_target(body, p);
+            for (int k = 0; k < nred; k++)
+                free_of &= !mentions_target(red[k].lo, p) && !mentions_target(red[k].hi, p);
+            for (int i = 0; i < z->nguards; i++)
+                free_of &= i == j || !z->guard[i] || !mentions_target(z->guard[i], p);
+        }
+        if (free_of && z->guard[j]->op == OP_EQ && nred > 0) {
+            outside = ex_and(ctx, outside, z->guard[j]);
+            z->guard[j] = NULL;
+        }
+    }
+    return outside;
+}
+
+static const Ex *from_target(void *data, int v) {
+    Sweep *s = data;
+    return v >= VAR_TARGET && v < VAR_TARGET + MAX_RANK ? ex_var(s->ctx, v - VAR_TARGET) : NULL;
+}
+
+static void accumulate(Sweep *s, const Node *to, const Ex *e) {
+    const Ex **adj = &s->adj[to->id];
+    *adj = *adj ? ex2(s->ctx, OP_ADD, *adj, e) : e;
+}
+
+/* sum over what remains, as a node over the targets that the body uses. */
+static const Ex *summed(Solve *z, const Ex *body, const Index *red, int nred) {
+    Sweep *s = z->s;
+    Build n = {.nred = nred, .reduce = R_SUM, .body = body, .span = s->span};
+    for (int p = 0; p < z->to->rank; p++) {
+        bool used = mentions_target(body, p);
+        for (int k = 0; k < nred; k++)
+            used |= mentions_target(red[k].lo, p) || mentions_target(red[k].hi, p);
+        if (!used)
+            continue;
+        n.axis[n.rank] = z->to->axis[p];
+        n.axis_var[n.rank++] = VAR_TARGET + p;
+    }
+    memcpy(n.red, red, sizeof *red * (size_t)nred);
+    return build_read(&s->b, &n);
+}
+
+/* The scatter form: loops over all of i, k; outer variables become leading axes. */
+static const Ex *scattered(Solve *z, const Ex *const *f, const Ex *contribution) {
+    Sweep *s = z->s;
+    Ctx *ctx = s->ctx;
+    Index red[2 * MAX_RANK];
+    Axis axis[MAX_RANK];
+    const Ex *at[MAX_RANK], *index[MAX_RANK];
+    int nred = 0, rank = 0;
+    for (int k = 0; k < z->to->rank; k++) {
+        axis[rank] = z->to->axis[k];
+        at[rank] = f[k];
+        index[rank++] = target(z, k);
+    }
+    for (int k = 0; k < s->nouter_used; k++) {
+        const Index *o = &s->b.outer[s->outer_used[k]];
+        if (!ex_uses_var(contribution, o->var))
+            continue;
+        red[nred++] = *o;
+        axis[rank] = (Axis){o->hi, o->dim, o->name};
+        at[rank] = index[rank] = ex_var(ctx, o->var);
+        rank++;
+    }
+    for (int k = 0; k < z->nvars; k++)
+        red[nred++] = (Index){.var = z->var[k].var, .lo = z->var[k].lo, .hi = z->var[k].hi};
+    if (nred > MAX_RANK || rank > MAX_RANK) {
+        s->failed = true;
+        return zero(ctx);
+    }
+    Node *n = node_scatter(ctx, s->graph, rank, axis, nred, red, at, contribution, NULL, s->span);
+    return ex_read(ctx, n, index, false);
+}
+
+/* Adds sum[vars : f = m] contribution to the adjoint of what `read` reads. */
+static void contribute(Sweep *s, const Range *var, int nvars, bool inner, const Ex *read, const Ex *contribution) {
+    Ctx *ctx = s->ctx;
+    Solve z = {.s = s, .to = read->node, .nvars = nvars};
+    memcpy(z.var, var, sizeof *var * (size_t)nvars);
+    for (int p = 0; p < read->node->rank; p++)
+        z.f[p] = read->arg[p];
+    if (is_zero(contribution))
+        return;
+    if (!solve_all(&z, read->node->rank)) {
+        if (!inner) {
+            accumulate(s, read->node, ex_map_vars(ctx, scattered(&z, z.f, contribution), from_target, s, false));
+            return;
+        }
+        for (int p = 0; p < read->node->rank; p++)              /* inside a recurrence: element by element */
+            if (!z.done[p])
+                z.guard[z.nguards++] = ex2(ctx, OP_EQ, target(&z, p), substitute(&z, z.f[p], false));
+    }
+    Index red[2 * MAX_RANK];
+    int nred = remaining(&z, red);
+    bool guarded = z.nguards > 0;
+    const Ex *body = substitute(&z, contribution, guarded);
+    const Ex *outside = outer_guard(&z, body, red, nred), *inside = ex_bool(ctx, true);
+    for (int j = 0; j < z.nguards; j++)
+        if (z.guard[j])
+            inside = ex_and(ctx, inside, z.guard[j]);
+    body = ex_where(ctx, inside, body, zero(ctx));
+    const Ex *e = nred ? summed(&z, body, red, nred) : body;
+    if (!e || s->failed) {
+        s->failed = true;
+        return;
+    }
+    e = ex_where(ctx, outside, e, zero(ctx));
+    accumulate(s, read->node, ex_map_vars(ctx, e, from_target, s, false));
+}
+
+/* ---------------------------------------------------------------- through one body */
+
+typedef struct { const Ex *e, *guard, *adj; } Item;
+typedef struct { Sweep *s; VEC(Item) items; const Range *var; int nvars; bool inner; } BodySweep;
+
+static void push(BodySweep *t, const Ex *e, const Ex *guard, const Ex *adj) {
+    if (!active(t->s, e))
+        return;
+    for (int k = 0; k < t->items.n; k++)
+        if (t->items.at[k].e == e && t->items.at[k].guard == guard) {
+            t->items.at[k].adj = ex2(t->s->ctx, OP_ADD, t->items.at[k].adj, adj);
+            return;
+        }
+    vec_push(t->s->ctx, &t->items, ((Item){e, guard, adj}));
+}
+
+static void through(BodySweep *t, const Item *item) {
+    Ctx *ctx = t->s->ctx;
+    const Ex *e = item->e;
+    if (e->op == OP_READ || e->op == OP_READ_IF) {
+        contribute(t->s, t->var, t->nvars, t->inner, e, ex_where(ctx, item->guard, item->adj, zero(ctx)));
+        return;
+    }
+    if (e->op == OP_WHERE) {
+        push(t, e->arg[1], ex_and(ctx, item->guard, e->arg[0]), item->adj);
+        push(t, e->arg[2], ex_and(ctx, item->guard, ex_not(ctx, e->arg[0])), item->adj);
+        return;
+    }
+    for (int k = 0; k < e->nargs; k++) {
+        if (!active(t->s, e->arg[k]))
+            continue;
+        bool known;
+        const Ex *d = derivative(ctx, e, k, &known);
+        if (!known) {
+            error_at(ctx, t->s->span, "E0217", "no derivative of '%s' is known", op_name(e->op));
+            t->s->failed = true;
+        }
+        if (known && d)
+            push(t, e->arg[k], item->guard, times(ctx, item->adj, d));
+    }
+}
+
+/* From the body down to its reads, arguments after their users. */
+static void body_sweep(Sweep *s, const Node *n, const Range *var, int nvars, const Ex *guard, const Ex *seed) {
+    BodySweep t = {.s = s, .var = var, .nvars = nvars, .inner = s->inner[n->id]};
+    push(&t, n->body, guard, seed);
+    while (t.items.n > 0) {
+        int last = 0;
+        for (int k = 1; k < t.items.n; k++)
+            if (t.items.at[k].e->id > t.items.at[last].e->id)
+                last = k;
+        Item item = t.items.at[last];
+        t.items.at[last] = t.items.at[--t.items.n];
+        through(&t, &item);
+    }
+}
+
+/* ---------------------------------------------------------------- node by node */
+
+static void weigh(void *data, const Ex *e) { *(int *)data += op_has(e->op, P_COSTLY) ? 8 : e->nargs > 0; }
+
+static bool cheap(Ctx *ctx, const Ex *e) {
+    int weight = 0;
+    ex_visit(ctx, e, weigh, &weight);
+    return weight <= 3;
+}
+
+/* The adjoint of n, as a node of its own unless it is next to nothing; its mask stays visible. */
+static const Ex *settled(Sweep *s, const Node *n) {
+    Ctx *ctx = s->ctx;
+    const Ex *a = s->adj[n->id];
+    if (cheap(ctx, a))
+        return a;
+    Build d = {.rank = n->rank, .reduce = R_NONE, .body = a, .span = n->span};
+    d.name = n->name ? arena_printf(ctx->arena, "d%s", n->name) : NULL;
+    for (int k = 0; k < n->rank; k++) {
+        d.axis[k] = n->axis[k];
+        d.axis_var[k] = k;
+    }
+    const Ex *read = build_read(&s->b, &d);
+    if (!read) {
+        s->failed = true;
+        return zero(ctx);
+    }
+    read->node->adjoint_of = (Node *)(uintptr_t)n;
+    if (a->op == OP_WHERE && is_zero(a->arg[2]) && !a->arg[0]->has_guarded)
+        return ex_where(ctx, a->arg[0], read, a->arg[2]);
+    return read;
+}
+
+static int loop_ranges(Ctx *ctx, const Node *n, Range *range) {
+    int k = 0;
+    for (; n->kind == N_COMPUTE && k < n->rank; k++)
+        range[k] = (Range){k, ex_int(ctx, 0), n->axis[k].size};
+    for (int r = 0; r < n->nred; r++)
+        range[k++] = (Range){n->rank + r, n->red[r].lo, n->red[r].hi};
+    return k;
+}
+
+static const Ex *read_self(Ctx *ctx, Node *n) {
+    const Ex *index[MAX_RANK];
+    for (int k = 0; k < n->rank; k++)
+        index[k] = ex_var(ctx, k);
+    return ex_read(ctx, n, index, false);
+}
+
+/* How many elements reach the extreme: they share. */
+static const Ex *tie_count(Sweep *s, Node *n, const Ex *best) {
+    Ctx *ctx = s->ctx;
+    Build c = {.rank = n->rank, .nred = n->nred, .reduce = R_SUM, .span = n->span};
+    c.body = ex_where(ctx, best, ex_real(ctx, 1), zero(ctx));
+    for (int k = 0; k < n->rank; k++) {
+        c.axis[k] = n->axis[k];
+        c.axis_var[k] = k;
+    }
+    for (int k = 0; k < n->nred; k++)
+        c.red[k] = (Index){.var = n->rank + k, .lo = n->red[k].lo, .hi = n->red[k].hi};
+    return build_read(&s->b, &c);
+}
+
+static const Ex *primed(void *data, int v) {
+    const struct { Ctx *ctx; const Node *n; } *p = data;
+    return v >= p->n->rank && v < p->n->rank + p->n->nred ? ex_var(p->ctx, VAR_PRIME + v) : NULL;
+}
+
+/* The product of all other factors, without division: right when factors are 0. */
+static const Ex *other_factors(Sweep *s, Node *n) {
+    Ctx *ctx = s->ctx;
+    struct { Ctx *ctx; const Node *n; } p = {ctx, n};
+    Index outer[64];
+    Builder b = s->b;
+    int k = 0;
+    for (; k < s->b.nouter && k < 64 - MAX_RANK; k++)
+        outer[k] = s->b.outer[k];
+    Build o = {.rank = n->rank, .nred = n->nred, .reduce = R_PROD, .span = n->span};
+    const Ex *self = ex_bool(ctx, true);
+    for (int i = 0; i < n->rank; i++) {
+        o.axis[i] = n->axis[i];
+        o.axis_var[i] = i;
+    }
+    for (int r = 0; r < n->nred; r++) {
+        const Ex *v = ex_var(ctx, n->rank + r), *w = ex_var(ctx, VAR_PRIME + n->rank + r);
+        outer[k++] = (Index){.var = n->rank + r, .lo = n->red[r].lo, .hi = n->red[r].hi};
+        o.red[r] = (Index){.var = VAR_PRIME + n->rank + r, .lo = ex_map_vars(ctx, n->red[r].lo, primed, &p, false),
+                           .hi = ex_map_vars(ctx, n->red[r].hi, primed, &p, false)};
+        self = ex_and(ctx, self, ex2(ctx, OP_EQ, v, w));
+    }
+    b.outer = outer;
+    b.nouter = k;
+    o.body = ex_where(ctx, self, ex_real(ctx, 1), ex_map_vars(ctx, n->body, primed, &p, false));
+    return build_read(&b, &o);
+}
+
+static void through_compute(Sweep *s, Node *n) {
+    Ctx *ctx = s->ctx;
+    Range range[2 * MAX_RANK];
+    int nvars = loop_ranges(ctx, n, range);
+    const Ex *d = settled(s, n), *always = ex_bool(ctx, true);
+    if (n->reduce == R_NONE || n->reduce == R_SUM) {
+        body_sweep(s, n, range, nvars, always, d);
+    } else if (n->reduce == R_MAX || n->reduce == R_MIN) {
+        const Ex *best = ex2(ctx, OP_EQ, n->body, read_self(ctx, n));
+        const Ex *count = tie_count(s, n, best);
+        if (count)
+            body_sweep(s, n, range, nvars, best, times(ctx, d, ex2(ctx, OP_DIV, ex_real(ctx, 1), count)));
+        s->failed |= !count;
+    } else if (n->reduce == R_PROD) {
+        const Ex *others = other_factors(s, n);
+        if (others)
+            body_sweep(s, n, range, nvars, always, times(ctx, d, others));
+        s->failed |= !others;
+    } else {
+        bug(ctx, "a derivative through a reduction to an int");
+    }
+}
+
+static const Ex *at_target(void *data, int v) {
+    const Node *n = data;
+    return v < n->rank ? n->target[v] : NULL;
+}
+
+static void through_scatter(Sweep *s, Node *n) {
+    Range range[2 * MAX_RANK];
+    int nvars = loop_ranges(s->ctx, n, range);
+    body_sweep(s, n, range, nvars, ex_bool(s->ctx, true), ex_map_vars(s->ctx, settled(s, n), at_target, n, false));
+}
+
+/* ---------------------------------------------------------------- a function's own rule */
+
+typedef struct { Sweep *s; const Ex **made; const Ex *value, *adjoint; const Node *cotangent; } Clone;
+typedef struct { Ctx *ctx; const Ex *const *to; int n; } Positional;
+static const Ex *positional(void *data, int v) {
+    const Positional *p = data;
+    return v < p->n ? p->to[v] : NULL;
+}
+
+static const Ex *cloned_read(void *data, const Ex *e) {
+    Clone *c = data;
+    if (e->op != OP_READ && e->op != OP_READ_IF)
+        return NULL;
+    const Ex *template = e->node == c->cotangent ? c->adjoint : c->made[e->node->id];
+    return template ? ex_map_vars(c->s->ctx, template, positional, &(Positional){c->s->ctx, e->arg, e->nargs}, e->op == OP_READ_IF) : NULL;
+}
+
+static void reads_clone(void *data, const Ex *e) {
+    struct { Clone *c; bool found; } *f = data;
+    f->found |= e->node == f->c->cotangent || f->c->made[e->node->id];
+}
+
+/* The nodes between the cotangent and the rule's expressions, with the adjoint in the cotangent's place. */
+static void clone_rule(Clone *c) {
+    Sweep *s = c->s;
+    for (int k = c->cotangent->id + 1; k < s->count; k++) {
+        Node *n = s->graph->node.at[k];
+        struct { Clone *c; bool found; } f = {c, false};
+        node_reads(s->ctx, n, reads_clone, &f);
+        if (!f.found || n->kind != N_COMPUTE)
+            continue;
+        Build b = {.rank = n->rank, .nred = n->nred, .reduce = n->reduce, .span = n->span};
+        b.body = ex_rebuild(s->ctx, n->body, cloned_read, c);
+        b.arg = ex_rebuild(s->ctx, n->arg, cloned_read, c);
+        for (int i = 0; i < n->rank; i++) {
+            b.axis[i] = n->axis[i];
+            b.axis_var[i] = i;
+        }
+        for (int r = 0; r < n->nred; r++)
+            b.red[r] = (Index){.var = n->rank + r, .lo = n->red[r].lo, .hi = n->red[r].hi};
+        c->made[k] = build_read(&s->b, &b);
+    }
+}
+
+/* From the variables of the place of expansion to those of the argument's node. */
+static const Ex *to_argument(void *data, int v) {
+    const struct { Ctx *ctx; const Ex *arg; } *m = data;
+    for (int k = 0; k < m->arg->nargs; k++)
+        if (m->arg->arg[k]->op == OP_VAR && m->arg->arg[k]->var == v)
+            return ex_var(m->ctx, VAR_TARGET + k);
+    return NULL;
+}
+
+static void through_rule(Sweep *s, Node *n) {
+    Ctx *ctx = s->ctx;
+    const Rule *rule = n->vjp;
+    Clone c = {s, NEWN(ctx, const Ex *, s->count + 1), rule->value, settled(s, n), rule->cotangent};
+    clone_rule(&c);
+    for (int k = 0; k < rule->n; k++) {
+        const Node *to = rule->arg[k]->node;
+        if (!s->up[to->id] || !s->dep[to->id])
+            continue;
+        struct { Ctx *ctx; const Ex *arg; } m = {ctx, rule->arg[k]};
+        const Ex *e = ex_rebuild(ctx, rule->rule[k], cloned_read, &c);
+        Index red[MAX_RANK];
+        int nred = 0;
+        for (int j = 0; j < rule->value->nargs; j++) {          /* indices of the value that the argument lacks */
+            const Ex *v = rule->value->arg[j];
+            if (v->op == OP_VAR && v->var >= VAR_SCOPE && !to_argument(&m, v->var) && ex_uses_var(e, v->var))
+                red[nred++] = (Index){.var = v->var, .lo = ex_int(ctx, 0), .hi = n->axis[j].size};
+        }
+        e = ex_map_vars(ctx, e, to_argument, &m, false);
+        Solve z = {.s = s, .to = to};
+        e = nred ? summed(&z, e, red, nred) : e;
+        if (e)
+            accumulate(s, to, ex_map_vars(ctx, e, from_target, s, false));
+        s->failed |= !e;
+    }
+}
+
+/* ---------------------------------------------------------------- recurrences */
+
+/* A node over n's axes and all outer variables that the sweep uses, in that order. */
+static Node *full_node(Sweep *s, const Node *n, int skip, const Ex *body) {
+    Axis axis[MAX_RANK];
+    int var[MAX_RANK], rank = 0;
+    for (int k = skip; k < n->rank; k++) {
+        axis[rank] = n->axis[k];
+        var[rank++] = k;
+    }
+    for (int k = 0; k < s->nouter_used; k++) {
+        const Index *o = &s->b.outer[s->outer_used[k]];
+        axis[rank] = (Axis){o->hi, o->dim, o->name};
+        var[rank++] = o->var;
+    }
+    return node_compute(s->ctx, s->graph, rank, axis, var, 0, NULL, R_NONE, body, NULL, NULL, n->span, 0);
+}
+
+static const Ex *full_read(Sweep *s, Node *made, const Ex *const *index, int n) {
+    const Ex *at[MAX_RANK];
+    for (int k = 0; k < n; k++)
+        at[k] = index[k];
+    for (int k = 0; k < s->nouter_used; k++)
+        at[n + k] = ex_var(s->ctx, s->b.outer[s->outer_used[k]].var);
+    return ex_read(s->ctx, made, at, false);
+}
+
+static const Ex *const *own_vars(Ctx *ctx, int from, int n) {
+    const Ex **v = NEWN(ctx, const Ex *, n + 1);
+    for (int k = 0; k < n; k++)
+        v[k] = ex_var(ctx, from + k);
+    return v;
+}
+
+/* A state is reached: from now on its adjoint has what the step after it carries back. */
+static void carry_back(Sweep *s, Node *n) {
+    for (int g = 0; g < s->graph->group.n; g++) {
+        Group *group = s->graph->group.at[g];
+        for (int k = 0; k < group->states.n; k++) {
+            const State *st = &group->states.at[k];
+            if (st->state != n || st->prev->id >= s->count || !s->up[st->prev->id] || !s->dep[st->prev->id] || is_x(s, n))
+                continue;
+            Back *back = &s->back[g];
+            if (!back->group)
+                back->group = group_new(s->ctx, s->graph, -group->dir, group->size, group->name);
+            Node *init = full_node(s, n, 1, zero(s->ctx)), *shape = full_node(s, n, 0, zero(s->ctx));
+            back->carried[k] = node_prev(s->ctx, s->graph, back->group, T_REAL, shape->rank, shape->axis, init, NULL, n->span);
+            accumulate(s, n, full_read(s, back->carried[k], own_vars(s->ctx, 0, n->rank), n->rank));
+        }
+    }
+}
+
+static const Ex *next_step(void *data, int v) {
+    const struct { Ctx *ctx; int dir; } *m = data;
+    return v == 0 ? ex2(m->ctx, OP_ADD, ex_var(m->ctx, 0), ex_int(m->ctx, m->dir)) : NULL;
+}
+
+static void through_prev(Sweep *s, Node *n) {
+    Ctx *ctx = s->ctx;
+    const Group *group = n->group;
+    const State *st = &group->states.at[n->place];
+    const Ex *a = s->adj[n->id] ? s->adj[n->id] : zero(ctx);
+    if (st->state && is_x(s, st->state)) {          /* its definition is cut: what reads it one step on adds to it here */
+        struct { Ctx *ctx; int dir; } m = {ctx, group->dir};
+        const Ex *t = ex_var(ctx, 0), *on = ex2(ctx, OP_ADD, t, ex_int(ctx, group->dir));
+        const Ex *in = group->dir > 0 ? ex2(ctx, OP_LT, on, group->size) : ex2(ctx, OP_LE, ex_int(ctx, 0), on);
+        accumulate(s, st->state, ex_where(ctx, in, ex_map_vars(ctx, a, next_step, &m, true), zero(ctx)));
+    }
+    Back *back = &s->back[group->id];
+    Node *d = full_node(s, n, 0, a);
+    if (back->group && back->carried[n->place])
+        back->group->states.at[back->carried[n->place]->place].state = d;
+    if (st->init && s->up[st->init->id] && s->dep[st->init->id]) {
+        const Ex *index[MAX_RANK];
+        index[0] = group->dir > 0 ? ex_int(ctx, 0) : ex2(ctx, OP_SUB, group->size, ex_int(ctx, 1));
+        for (int k = 1; k < n->rank; k++)
+            index[k] = ex_var(ctx, k - 1);
+        accumulate(s, st->init, full_read(s, d, index, n->rank));
+    }
+}
+
+/* ---------------------------------------------------------------- the sweep */
+
+static void start_sweep(Sweep *s, const Builder *b, Node *const *x, int n, Span span) {
+    Ctx *ctx = b->ctx;
+    *s = (Sweep){.ctx = ctx, .graph = b->graph, .b = *b, .count = b->graph->node.n, .x = x, .nx = n, .span = span};
+    s->b.outer_last = true;
+    s->b.nguards = 0;
+    s->dep = NEWN(ctx, bool, s->count + 1);
+    s->up = NEWN(ctx, bool, s->count + 1);
+    s->inner = NEWN(ctx, bool, s->count + 1);
+    s->adj = NEWN(ctx, const Ex *, s->count + 1);
+    s->back = NEWN(ctx, Back, s->graph->group.n + 1);
+    s->nactive = ex_count(ctx) + 1;
+    for (int k = 0; k < s->graph->group.n; k++)
+        if (s->graph->group.at[k]->states.n > 64)
+            bug(ctx, "a recurrence of more than 64 states");
+}
+
+static void visit_node(Sweep *s, Node *n) {
+    carry_back(s, n);
+    if (n->kind == N_PREV && !is_x(s, n)) {
+        through_prev(s, n);
+        return;
+    }
+    if (!s->adj[n->id] || is_x(s, n) || (is_leaf(n) && n->kind != N_PREV))
+        return;
+    if (n->vjp)
+        through_rule(s, n);
+    else if (n->kind == N_COMPUTE)
+        through_compute(s, n);
+    else if (n->kind == N_SCATTER)
+        through_scatter(s, n);
+    else {
+        error_at(s->ctx, s->span, "E0226", "lowrank, pca, svdvals and quantile are computed at load and have no derivative");
+        s->failed = true;
+    }
+}
+
+bool gradient(const Builder *b, Node *node, const Ex *seed, Node *const *x, int n, const Ex **dx, Span span) {
+    Sweep *s = NEW(b->ctx, Sweep);
+    start_sweep(s, b, x, n, span);
+    for (int k = 0; k < b->nouter && s->nouter_used < 64; k++)
+        if (ex_uses_var(seed, b->outer[k].var))
+            s->outer_used[s->nouter_used++] = k;
+    find_dependent(s);
+    go_up(s, node);
+    find_inner(s);
+    s->active = NEWN(b->ctx, signed char, s->nactive);
+    s->adj[node->id] = s->dep[node->id] ? seed : NULL;
+    for (int k = s->count - 1; k >= 0 && !s->failed; k--)
+        if (s->up[k])
+            visit_node(s, s->graph->node.at[k]);
+    for (int k = 0; k < n; k++)
+        dx[k] = s->adj[x[k]->id];
+    if (s->failed && error_count(b->ctx) == 0)
+        error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time");
+    return !s->failed;
+}
+
+/* ---------------------------------------------------------------- the training step */
+
+static Node *total_loss(Ctx *ctx, Graph *g) {
+    const Ex *sum = NULL;
+    for (int k = 0; k < g->losses.n; k++) {
+        const Ex *e = ex_read(ctx, g->losses.at[k].node, NULL, false);
+        sum = sum ? ex2(ctx, OP_ADD, sum, e) : e;
+    }
+    return g->losses.n == 1 ? g->losses.at[0].node
+                            : node_compute(ctx, g, 0, NULL, NULL, 0, NULL, R_NONE, sum, NULL, NULL, g->losses.at[0].span, 0);
+}
+
+/* requires: losses. ensures: params[].grad of every param that a loss depends on. */
+Graph *differentiate(Ctx *ctx, Graph *g) {
+    if (g->losses.n == 0)
+        return g;
+    VEC(Node *) x = {0};
+    VEC(int) place = {0};
+    for (int k = 0; k < g->params.n; k++)
+        if (!g->params.at[k].frozen) {
+            vec_push(ctx, &x, g->params.at[k].node);
+            vec_push(ctx, &place, k);
+        }
+    Builder b = {.ctx = ctx, .graph = g};
+    const Ex **dx = NEWN(ctx, const Ex *, x.n + 1);
+    Node *loss = total_loss(ctx, g);
+    if (x.n == 0 || !gradient(&b, loss, ex_real(ctx, 1), x.at, x.n, dx, g->losses.at[0].span))
+        return g;
+    bool any = false;
+    for (int k = 0; k < x.n; k++) {
+        ParamDecl *p = &g->params.at[place.at[k]];
+        if (!dx[k])
+            continue;
+        int var[MAX_RANK];
+        for (int i = 0; i < p->node->rank; i++)
+            var[i] = i;
+        p->grad = node_compute(ctx, g, p->node->rank, p->node->axis, var, 0, NULL, R_NONE, dx[k], NULL,
+                               arena_printf(ctx->arena, "d%s", p->name), p->node->span, 0);
+        p->grad->adjoint_of = p->node;
+        any = true;
+    }
+    if (!any)
+        error_at(ctx, g->losses.at[0].span, "E0222", "no param gets a gradient from this loss");
+    return g;
+}
