@@ -5,7 +5,8 @@
  *     loss J = z
  *
  * - A newline ends a statement (TOK_SEP) but inside ( and [, after an operator, '=' or ',', and before a '{' that leads
- *   the next line; '}' and the end of the file end one too. A statement keyword that leads a line begins a statement whatever is open.
+ *   the next line; '}' and the end of the file end one too. A statement keyword that leads a line begins a statement
+ *   whatever is open.
  * - A bracket that nothing closes becomes TOK_BAD where it was opened, so it hides no more than its own statement.
  * - A keyword before '=' in a call or a train block is a name; 'from' and 'vjp' are keywords after an operand only.
  * - Nesting is counted here, before any recursion: brackets, prefixes, powers, bodies of reductions. */
@@ -34,6 +35,7 @@ typedef struct {
     int depth;                          /* '{' open */
     int nesting, chain;                 /* sums over the open levels */
     int last;                           /* kind of the last token given out */
+    bool library;                       /* std.ad, which defines the reductions */
     bool statement_start, reduces;      /* reduces: the last token named a reduction */
 } Layout;
 
@@ -118,6 +120,8 @@ static const Level *top(const Layout *l)
 static bool is_name_here(const Layout *l, int i)
 {
     const Token *token = &l->raw->at[i];
+    if (l->library && token->kind == TOK_REDUCE && i > 0 && l->raw->at[i - 1].kind == TOK_FN)
+        return true;
     if (!is_reserved(token->kind))
         return false;
     return (top(l)->kind == '(' || top(l)->train) && next_kind(l, i) == '=';
@@ -535,6 +539,7 @@ static void end_of_file(Layout *l, const Token *end)
 void layout(Ctx *ctx, int file, const Tokens *raw, Tokens *out)
 {
     Layout l = {.ctx = ctx, .file = file, .raw = raw, .out = out, .last = TOK_SEP, .statement_start = true};
+    l.library = strcmp(ctx->source.at[file].name, "std.ad") == 0;
     l.partner = NEWN(ctx, int, raw->n);
     vec_push(ctx, &l.open, (Level){.at = -1});
     match(&l);
