@@ -140,8 +140,7 @@ typedef enum {
     AST_SCAN,           /* .text the index, .name_span, .a .b its range as AST_IN, .clauses: AST_LET */
     AST_CLAUSE,         /* .text "index" "bool" "int" "centered" "scaled" "missing" "from" "positive" "in" "ordered" ...;
                            .items its arguments; of 'from': .items (strings) or .a .b (range lo:hi), .flag 1 'columns' */
-    AST_POISON,         /* a statement that did not parse: .text a name it may have declared, or NULL;
-                           or a part of one: an expression, a function's missing value */
+    AST_POISON,         /* a statement that did not parse: .text a name it may have declared, or NULL */
 } AstKind;
 
 typedef struct Ast Ast;

@@ -63,6 +63,7 @@
 
 static int ad_lex(AD_STYPE *, Span *, Parser *);
 static void ad_error(Span *, Parser *, const char *message);
+static List end_of_setting(Parser *, Ast *);
 %}
 
 %%
@@ -74,7 +75,7 @@ lines: %empty                           { $$ = (List){0}; }
     | lines line                        { $$ = list_join($1, $2); }
     ;
 
-line: statements_of SEP                 { $$ = $1; end_of_statement(p); }
+line: statements_of SEP                 { $$ = end_of_statement(p, $1); }
     | error SEP                         { $$ = make_poison(p); yyerrok; }
     ;
 
@@ -151,8 +152,8 @@ strings: STRING                         { $$ = list_of(make_leaf(p, AST_STRING, 
     ;
 
 settings: %empty                        { $$ = (List){0}; }
-    | settings setting SEP              { $$ = list_add($1, $2); end_of_statement(p); }
-    | settings error SEP                { $$ = $1; p->spoke = false; yyerrok; }
+    | settings setting SEP              { $$ = list_join($1, end_of_setting(p, $2)); }
+    | settings error SEP                { $$ = $1; make_poison(p); yyerrok; }
     ;
 
 setting: name '=' expr                  { $$ = ast_new(p->ctx, AST_ARG, @$); $$->text = $1->text;
@@ -191,7 +192,7 @@ block: '{' block_lines '}'              { $$ = $2; }
     ;
 
 block_lines: %empty                     { $$ = (List){0}; }
-    | block_lines block_line SEP        { $$ = list_add($1, $2); end_of_statement(p); }
+    | block_lines block_line SEP        { $$ = list_join($1, end_of_statement(p, list_of($2))); }
     | block_lines error SEP             { $$ = list_join($1, make_poison(p)); yyerrok; }
     ;
 
@@ -460,6 +461,13 @@ static void ad_error(Span *span, Parser *p, const char *message)
 }
 
 /* ---------------------------------------------------------------- the parser */
+
+/* A broken setting is left out: what it sets keeps its default. */
+static List end_of_setting(Parser *p, Ast *setting)
+{
+    List list = end_of_statement(p, list_of(setting));
+    return list.first->kind == AST_POISON ? (List){0} : list;
+}
 
 /* The next token. After an error: the end of the statement that it is in, past the blocks that it opened. */
 static int ad_lex(AD_STYPE *value, Span *span, Parser *p)

@@ -15,6 +15,7 @@ typedef struct {
     bool skipping;              /* to the end of that statement, */
     int skip_depth;             /* outside the blocks that it opened */
     bool spoke;                 /* an error of this statement was reported */
+    bool broken;                /* by a rule that the grammar does not know: it becomes poison at its end */
     Ast *ranged;                /* an index with 'k in K' in its bracket: only a declaration's head may be one */
     List program;
 } Parser;
@@ -51,7 +52,7 @@ List make_poison(Parser *);
 
 /* errors: one a statement, the first */
 void syntax_error(Parser *, Span, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
-void end_of_statement(Parser *);
+List end_of_statement(Parser *, List);                  /* what is left of it */
 void drop_repeated_statements(Ctx *, Ast **list);
 
 #endif

@@ -109,7 +109,7 @@ Ast *make_reduction(Parser *p, Span span, Span word, List items, Ast *body)
             continue;
         syntax_error(p, item->span, "E0116", "the brackets of '%s' take ranges such as 'k in K'", ast->text);
         hint(p->ctx, "to reduce an array write '%s(x)' or '%s(x, over = dim)'", ast->text, ast->text);
-        ast->kind = AST_POISON;
+        p->broken = true;
         break;
     }
     return ast;
@@ -158,7 +158,8 @@ List plain_brackets(Parser *p, List brackets)
     for (Ast *item = brackets.first; item; item = item->next)
         if (item->kind == AST_IN || item->kind == AST_SLICE || item->kind == AST_NEW) {
             stray_item(p, item, "a dim or a size");
-            return (List){0};
+            p->broken = true;
+            break;
         }
     return brackets;
 }
@@ -177,7 +178,7 @@ Ast *make_declaration(Parser *p, AstKind kind, Span span, Ast *name, List bracke
     for (Ast *item = ast->items; item; item = item->next)
         if (item->kind == AST_SLICE || item->kind == AST_NEW || (item->kind == AST_IN && item->b)) {
             stray_item(p, item, "a dim, a size or 'k in K'");
-            ast->kind = AST_POISON;
+            p->broken = true;
             break;
         }
     return ast;
@@ -198,8 +199,8 @@ Ast *make_result(Parser *p, AstKind kind, Span span, Ast *head, Ast *from, int o
             p->ranged = NULL;
         return make_declaration(p, kind, span, head->a, (List){head->items, NULL}, from, op, value);
     }
-    if (head->kind != AST_POISON)
-        syntax_error(p, head->span, "E0111", "expected a name on the left of '%c'", op);
+    syntax_error(p, head->span, "E0111", "expected a name on the left of '%c'", op);
+    p->ranged = NULL;
     return ast_new(p->ctx, AST_POISON, span);
 }
 
@@ -312,7 +313,7 @@ Ast *make_block(Parser *p, Span span, List lines)
         Span end = {span.file, span.end - 1, span.end};
         if (!failed)
             error_at(p->ctx, end, "E0113", "the function's block has no value: its last line must be an expression");
-        ast->a = ast_new(p->ctx, AST_POISON, end);
+        p->broken = true;
     }
     ast->clauses = kept.first;
     return ast;
@@ -439,11 +440,25 @@ List make_poison(Parser *p)
             break;
     }
     p->ranged = NULL;
-    p->spoke = false;
+    p->spoke = p->broken = false;
     return list.first ? list : list_of(ast_new(p->ctx, AST_POISON, (Span){p->file, tokens->at[begin].begin, tokens->at[end].end}));
 }
 
-void end_of_statement(Parser *p)
+/* What a broken statement leaves: itself as poison, of a scan the names of its block. */
+static List poisoned(List list)
+{
+    if (list.first && list.first->kind == AST_SCAN)
+        list.first = list.first->clauses;
+    for (Ast *ast = list.first; ast; ast = ast->next) {
+        if (ast->kind == AST_IMPORT || ast->kind == AST_PRECISION)
+            ast->text = NULL;
+        ast->kind = AST_POISON;
+        list.last = ast;
+    }
+    return list;
+}
+
+List end_of_statement(Parser *p, List list)
 {
     if (p->ranged) {
         const Ast *range = p->ranged->items;
@@ -451,10 +466,13 @@ void end_of_statement(Parser *p)
             range = range->next;
         syntax_error(p, range->span, "E0116",
                      "a range stands only in a declaration's brackets and in a reduction's, as in sum[k in K]");
-        p->ranged->kind = AST_POISON;
-        p->ranged = NULL;
+        p->broken = true;
     }
-    p->spoke = false;
+    if (p->broken)
+        list = poisoned(list);
+    p->ranged = NULL;
+    p->spoke = p->broken = false;
+    return list;
 }
 
 /* Drops from a list what repeats an earlier one, with an error that names the first's place. */
