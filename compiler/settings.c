@@ -434,11 +434,8 @@ static const Want *find_key(const Check *c, const Ast *key)
     return NULL;
 }
 
-static bool check_setting(const Check *c, const Ast *key)
+static bool check_setting(const Check *c, const Want *w, const Ast *key)
 {
-    const Want *w = find_key(c, key);
-    if (!w)
-        return false;
     switch (w->kind) {
     case V_OPTIMIZER:
         return check_optimizer(c, w, key->a);
@@ -477,6 +474,19 @@ static bool exclude(const Check *c, const Ast *train, const char *a, const char 
     return false;
 }
 
+static const char *setting_text(Ctx *ctx, const Want *w, const Ast *e)
+{
+    double v;
+    Str text = { 0 };
+    if (w->kind == V_WHOLE && e->kind != AST_INT && constant(e, &v))
+        str_add(&text, "%.0f", v);              /* 60 * 24 and 1e4: the trainer reads digits */
+    else
+        value_text(e, false, &text);
+    const char *copy = arena_strdup(ctx->arena, text.text);
+    str_free(&text);
+    return copy;
+}
+
 /* requires: data and dims of the graph. ensures: graph->settings, one for each key, in order. */
 bool check_settings(Ctx *ctx, Graph *graph, const Ast *train)
 {
@@ -487,15 +497,13 @@ bool check_settings(Ctx *ctx, Graph *graph, const Ast *train)
     for (const Ast *key = train->items; key; key = key->next) {
         if (key->kind != AST_ARG || !key->a || key->a->kind == AST_POISON)
             continue;                   /* the parser has spoken */
-        if (!check_setting(&c, key)) {
+        const Want *w = find_key(&c, key);
+        if (!w || !check_setting(&c, w, key)) {
             fine = false;
             continue;
         }
-        Str text = { 0 };
-        value_text(key->a, false, &text);
-        Setting setting = { key->text, arena_strdup(ctx->arena, text.text), key->span, key->a };
+        Setting setting = { key->text, setting_text(ctx, w, key->a), key->span, key->a };
         vec_push(ctx, &graph->settings, setting);
-        str_free(&text);
     }
     return exclude(&c, train, "epochs", "steps") && fine;
 }
