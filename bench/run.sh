@@ -25,6 +25,7 @@ tidy() {
 }
 trap tidy EXIT
 trap 'exit 130' INT TERM
+trap '' PIPE                    # a peer that dies is said to, it does not end the benchmark
 cd "$work"
 "${CC:-cc}" -std=c11 -D_XOPEN_SOURCE=700 -O1 "$bench/measure.c" -o measure
 XDG_CACHE_HOME=$work/cache
