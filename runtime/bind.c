@@ -130,9 +130,9 @@ int bind_labels(Dataset *ds, Fetched *f, const Tensors *stored, Err *err)
 
 /* ---- dims ---- */
 
-enum { BY_OPTION = -1, BY_MODEL = -2 };         /* else the data array that came first */
+enum { BY_COMMAND = -1 };       /* --dim or the loaded model; else the data array that came first */
 
-typedef struct { Dataset *ds; const Fetched *f; int *by; Err *err; } Binding;
+typedef struct { Dataset *ds; const Fetched *f; int *by; const Tensors *stored; Err *err; } Binding;
 
 /* "n" or "n_users", not "n - 1" or "3": something that -D can set */
 static bool is_named(const AdDim *dim)
@@ -169,7 +169,7 @@ static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
     if (b->by[dim] >= 0)
         snprintf(by, sizeof by, "in '%s'", m->data[b->by[dim]].name);
     else
-        snprintf(by, sizeof by, b->by[dim] == BY_OPTION ? "by --dim" : "in the loaded model");
+        snprintf(by, sizeof by, b->stored ? "in training" : "by --dim");
     return err_set(b->err, EXIT_BAD_DATA, "%s: error: dim '%s' is %lld %s but %lld in '%s'", path, x->name, there, by, here, name);
 }
 
@@ -183,12 +183,12 @@ static int64_t stored_dim(const Tensors *stored, const char *name)
 }
 
 /* What is known before any array is looked at. */
-static int bind_known(Binding *b, const int64_t *given, const Tensors *stored)
+static int bind_known(Binding *b, const int64_t *given)
 {
     const AdModel *m = b->ds->model;
     for (int i = 0; i < m->ndims; i++) {
         const AdDim *dim = &m->dims[i];
-        int64_t asked = given ? given[i] : -1, kept = dim->batch ? -1 : stored_dim(stored, dim->name);
+        int64_t asked = given ? given[i] : -1, kept = dim->batch ? -1 : stored_dim(b->stored, dim->name);
         if (dim->batch)
             b->ds->batch_dim = i;
         if (dim->kind == AD_DIM_DERIVED)
@@ -203,7 +203,7 @@ static int bind_known(Binding *b, const int64_t *given, const Tensors *stored)
                 return built_for(b, NULL, dim, "the loaded model", kept);
             continue;
         }
-        b->by[i] = asked > 0 ? BY_OPTION : BY_MODEL;
+        b->by[i] = BY_COMMAND;
         b->ds->dims[i] = asked > 0 ? asked : kept > 0 ? kept : 0;
     }
     return EXIT_FINE;
@@ -226,6 +226,18 @@ static int bind_axes(Binding *b, bool derived)
                 return dim_conflict(b, dim, d, size);
             }
         }
+    return EXIT_FINE;
+}
+
+static int refuse_negative_ids(const Binding *b)
+{
+    const AdModel *m = b->ds->model;
+    for (int d = 0; d < m->ndata; d++) {
+        const int64_t *id = b->f[d].array.data;
+        for (int64_t i = 0, n = array_count(&b->f[d].array); m->data[d].labels >= 0 && i < n; i++)
+            if (id[i] < 0)
+                return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is negative: ids count from 0");
+    }
     return EXIT_FINE;
 }
 
@@ -275,12 +287,14 @@ static int check_sizes(const Binding *b)
 }
 
 /* Derived dims wait for all others: model->derive may divide by them. */
-static int bind_in_order(Binding *b, const int64_t *given, const Tensors *stored)
+static int bind_in_order(Binding *b, const int64_t *given)
 {
     const AdModel *m = b->ds->model;
-    int code = bind_known(b, given, stored);
+    int code = bind_known(b, given);
     if (!code)
         code = bind_axes(b, false);
+    if (!code)
+        code = refuse_negative_ids(b);
     if (!code)
         code = bind_label_dims(b);
     for (int i = 0; i < m->ndims && !code; i++)     /* so that check_sizes looks at the others only */
@@ -297,9 +311,9 @@ static int bind_in_order(Binding *b, const int64_t *given, const Tensors *stored
 
 int bind_dims(Dataset *ds, const Fetched *f, const int64_t *given, const Tensors *stored, Err *err)
 {
-    Binding b = { ds, f, rt_alloc((size_t)ds->model->ndims * sizeof(int)), err };
+    Binding b = { ds, f, rt_alloc((size_t)ds->model->ndims * sizeof(int)), stored, err };
     ds->batch_dim = -1;
-    int code = bind_in_order(&b, given, stored);
+    int code = bind_in_order(&b, given);
     if (!code && ds->batch_dim >= 0)
         ds->rows = ds->dims[ds->batch_dim];
     free(b.by);

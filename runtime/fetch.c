@@ -445,7 +445,9 @@ static int cell_value(const Fetch *x, int64_t row, int column, double *v, bool *
         *v = NAN;
         return EXIT_FINE;
     }
-    if (x->data->labels >= 0 && *s && text_number(s, v)) {
+    if (x->data->labels >= 0 && !*s)
+        return table_error(t, row, column, x->err, "is no label");
+    if (x->data->labels >= 0 && text_number(s, v)) {
         *bad = true;
         return EXIT_FINE;
     }
