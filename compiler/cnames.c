@@ -81,3 +81,12 @@ const char *name_new(Ctx *ctx, Names *names, const char *wish) {
     vec_push(ctx, &names->name, name);
     return name;
 }
+
+/* An index letter: the wish, or the first that is free of those that people use for indices. */
+const char *letter_new(Ctx *ctx, Names *names, const char *wish) {
+    static const char order[] = "ijklpqrstuvwabcdeghmnoxyz";
+    const char *name = clean(ctx, wish);
+    for (int k = 0; strlen(wish) == 1 && (name_taken(names, name) || name[1]) && order[k]; k++)
+        name = arena_printf(ctx->arena, "%c", order[k]);
+    return name_new(ctx, names, name);
+}

@@ -258,7 +258,7 @@ static void check_finite(Emit *e, const Stmt *s, Out *out) {
     e->run_used = true;
     if (it->nkept > 0) {
         emit_count(e, it, &count);
-        const char *i = name_new(e->ctx, names_new(e->ctx, e->scope), "i");
+        const char *i = letter_new(e->ctx, names_new(e->ctx, e->scope), "i");
         out_line(out, "for (int64_t %s = 0; %s < %s; %s++)", i, i, count.text, i);
         out->indent++;
         str_add(&count, "[%s]", i);
@@ -339,7 +339,7 @@ static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
     Str lo = {0}, hi = {0}, head = {0};
     emit_ex(e, s->lo, &lo);
     e->scope = names_new(e->ctx, outer);
-    s->letter = name_new(e->ctx, e->scope, s->letter);
+    s->letter = letter_new(e->ctx, e->scope, s->letter);
     if (s->down) {
         emit_ex(e, ex2(e->ctx, OP_SUB, s->hi, ex_int(e->ctx, 1)), &hi);
         str_add(&head, "for (int64_t %s = %s; %s >= %s; %s--)", s->letter, hi.text, s->letter, lo.text, s->letter);

@@ -89,7 +89,67 @@ static void inline_item(Program *p, Item *it) {
     it->dead = true;
 }
 
+/* ---------------------------------------------------------------- copies */
+
+static Item *copied(const Program *p, const Item *it) {
+    const Node *n = it->node;
+    if (it->leaf || n->kind != N_COMPUTE || n->reduce != R_NONE || n->body->op != OP_READ || n->body->nargs != n->rank)
+        return NULL;
+    for (int a = 0; a < n->rank; a++)
+        if (n->body->arg[a]->op != OP_VAR || n->body->arg[a]->var != a)
+            return NULL;
+    return p->item.at[n->body->node->id];
+}
+
+typedef struct { Program *p; const Item *from, *to; } Redirect;
+static const Ex *redirected(void *data, const Ex *e) {
+    const Redirect *r = data;
+    bool it = is_read(e) && e->node == r->from->node;
+    return it ? ex_read(r->p->ctx, r->to->node, e->arg, e->op == OP_READ_IF) : NULL;
+}
+
+/* Whoever wanted the copy gets the original: its readers, its sinks, its place. */
+static void take_over(Program *p, Item *copy, Item *of) {
+    for (int k = 0; k < p->item.n; k++) {
+        Item *reader = p->item.at[k];
+        if (reader->dead || reader->leaf || reader == copy)
+            continue;
+        if (reader->node->kind == N_OPAQUE && reader->node->input == copy->node)
+            reader->node->input = of->node;
+        node_rewrite(p->ctx, reader->node, redirected, &(Redirect){p, copy, of});
+        item_reads(p, reader);
+    }
+    for (int k = 0; k < p->item.n; k++)
+        if (p->item.at[k]->first == copy)
+            p->item.at[k]->first = of;
+    for (int k = 0; k < p->sink.n; k++)
+        if (p->sink.at[k].item == copy)
+            p->sink.at[k].item = of;
+    if (copy->home != HOME_LOCAL) {
+        of->home = copy->home;
+        of->place = copy->place;
+    }
+    of->keep |= copy->keep;
+    of->traced |= copy->traced;
+    if (!of->leaf && copy->node->name)
+        of->node->name = copy->node->name;
+    copy->dead = true;
+}
+
+static void drop_copies(Program *p) {
+    for (int k = 0; k < p->item.n; k++) {
+        Item *copy = p->item.at[k], *of = copied(p, copy);
+        if (copy->dead || !of || copy->state || of->member != copy->member || of->node->kind == N_PREV)
+            continue;
+        if (copy->home == HOME_LOCAL ? !copy->keep || (of->leaf && copy->traced) : of->leaf || of->home != HOME_LOCAL)
+            continue;
+        take_over(p, copy, of);
+    }
+    program_prune(p);
+}
+
 void fuse_items(Program *p) {
+    drop_copies(p);
     program_order(p);
     for (int k = p->order.n - 1; k >= 0; k--) {
         Item *it = p->order.at[k];

@@ -162,6 +162,7 @@ Temp *temp_find(const Program *, const Ex *, const Block *);
 typedef struct Names Names;
 Names *names_new(Ctx *, Names *outer);                      /* a scope within outer; NULL: of the file, with what C reserves */
 const char *name_new(Ctx *, Names *, const char *wish);     /* the wish, or the wish with a suffix */
+const char *letter_new(Ctx *, Names *, const char *wish);  /* for an index */
 bool name_taken(const Names *, const char *name);
 
 /* out.c: text */

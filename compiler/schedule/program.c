@@ -286,6 +286,8 @@ static void collect_read(void *data, const Ex *e) {
 
 void item_reads(Program *p, Item *it) {
     it->read.n = 0;
+    if (it->leaf)
+        return;
     node_reads(p->ctx, it->node, collect_read, &(Collect){p, it});
 }
 
@@ -375,6 +377,24 @@ void program_order(Program *p) {
         sort_item(&s, p->item.at[k]);
 }
 
+/* What the model does not name is named after its first reader: what logits adds its bias to is logits_sum. */
+static void name_unnamed(Program *p) {
+    static const char *const part[] = {"part", "sum", "prod", "max", "min", "argmax", "argmin", "any", "all"};
+    for (int k = 0; k < p->item.n; k++) {
+        Item *it = p->item.at[k];
+        const Node *of = it->node->adjoint_of;
+        if (!it->node->name && !it->leaf && of && of->name)
+            it->node->name = arena_printf(p->ctx->arena, "d%s", of->name);
+    }
+    for (int k = 0; k < p->item.n; k++)
+        for (int r = 0; r < p->item.at[k]->read.n; r++) {
+            Node *from = read_item(p, p->item.at[k]->read.at[r])->node;
+            const char *name = p->item.at[k]->node->name;
+            if (name && !from->name && !is_leaf(from))
+                from->name = arena_printf(p->ctx->arena, "%s_%s", name, part[from->reduce]);
+        }
+}
+
 Program *program_new(Ctx *ctx, Loops *loops, RunKind kind) {
     Program *p = NEW(ctx, Program);
     *p = (Program){.ctx = ctx, .graph = loops->graph, .loops = loops, .kind = kind};
@@ -386,5 +406,6 @@ Program *program_new(Ctx *ctx, Loops *loops, RunKind kind) {
     for (int k = 0; k < p->item.n; k++)
         item_reads(p, p->item.at[k]);
     program_prune(p);
+    name_unnamed(p);
     return p;
 }
