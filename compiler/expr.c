@@ -213,6 +213,8 @@ static const Ex *real_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
             return a;
         if (ex_is_number(a, 0) && !signbit(a->real))
             return b;
+        if (a == b)                                                 /* x + x = 2 x */
+            return ex2(ctx, OP_MUL, ex_real(ctx, 2), a);
         if (b->op == OP_NEG)
             return ex2(ctx, OP_SUB, a, b->arg[0]);
         return a->op == OP_NEG ? ex2(ctx, OP_SUB, b, a->arg[0]) : NULL;
@@ -295,11 +297,36 @@ static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
     return NULL;
 }
 
-/* Order of a commutative operation's arguments: a constant factor first, a constant summand last, else by age. */
+/* A total order that does not depend on when expressions were made (C leaves the order of arguments open, and the C that
+ * adc writes must not depend on the compiler that built adc). */
+int ex_compare(const Ex *a, const Ex *b) {
+    if (a == b)
+        return 0;
+#define BY(x) if (a->x != b->x) return a->x < b->x ? -1 : 1
+    BY(op);
+    BY(type);
+    BY(var);
+    BY(i);
+    BY(real);
+    if (a->dim != b->dim)
+        return a->dim->place != b->dim->place ? a->dim->place - b->dim->place : strcmp(a->dim->name, b->dim->name);
+    if (a->node != b->node)
+        return a->node->id - b->node->id;
+    BY(nargs);
+#undef BY
+    for (int k = 0; k < a->nargs; k++) {
+        int order = ex_compare(a->arg[k], b->arg[k]);
+        if (order)
+            return order;
+    }
+    return a->span.begin - b->span.begin;
+}
+
+/* Arguments of a commutative operation: a constant factor first, a constant summand last. */
 static bool swapped(Op op, const Ex *a, const Ex *b) {
     if (is_const(a) != is_const(b))
         return is_const(b) == (op == OP_MUL);
-    return a->id > b->id;
+    return ex_compare(a, b) > 0;
 }
 
 static Type result_type(Op op, const Ex *const *arg) {

@@ -487,19 +487,25 @@ static void through(BodySweep *t, const Item *item) {
     }
 }
 
+typedef struct { Ctx *ctx; VEC(const Ex *) ex; } Order;
+static void note_order(void *data, const Ex *e) {
+    Order *o = data;
+    vec_push(o->ctx, &o->ex, e);
+}
+
 /* From the body down to its reads, arguments after their users. */
 static void body_sweep(Sweep *s, const Node *n, const Range *var, int nvars, const Ex *guard, const Ex *seed) {
     BodySweep t = {.s = s, .var = var, .nvars = nvars, .inner = s->inner[n->id]};
+    Order order = {.ctx = s->ctx};
+    ex_visit(s->ctx, n->body, note_order, &order);
     push(&t, n->body, guard, seed);
-    while (t.items.n > 0) {
-        int last = 0;
-        for (int k = 1; k < t.items.n; k++)
-            if (t.items.at[k].e->id > t.items.at[last].e->id)
-                last = k;
-        Item item = t.items.at[last];
-        t.items.at[last] = t.items.at[--t.items.n];
-        through(&t, &item);
-    }
+    for (int i = order.ex.n - 1; i >= 0; i--)
+        for (int k = 0; k < t.items.n; k++)
+            if (t.items.at[k].e == order.ex.at[i]) {
+                Item item = t.items.at[k];
+                t.items.at[k].e = NULL;
+                through(&t, &item);
+            }
 }
 
 /* ---------------------------------------------------------------- node by node */

@@ -97,6 +97,7 @@ const Ex *ex1(Ctx *, Op, const Ex *), *ex2(Ctx *, Op, const Ex *, const Ex *), *
 const Ex *ex_cast(Ctx *, Type, const Ex *);         /* bool -> int -> real */
 const Ex *ex_where(Ctx *, const Ex *c, const Ex *a, const Ex *b);
 const Ex *ex_and(Ctx *, const Ex *, const Ex *), *ex_or(Ctx *, const Ex *, const Ex *), *ex_not(Ctx *, const Ex *);
+int ex_compare(const Ex *, const Ex *);              /* a total order, by structure */
 bool ex_is_int(const Ex *, int64_t *value);         /* an int constant */
 bool ex_is_number(const Ex *, double value);        /* the constant value, of any type */
 void ex_visit(Ctx *, const Ex *, void (*visit)(void *, const Ex *), void *);    /* each once, arguments first */
@@ -117,7 +118,7 @@ void ex_print(Ctx *, const Ex *, const Node *in, Str *out);     /* names of in's
 
 
 /* poly.c: ints in normal form, a sum of products of atoms (dims, variables, reads, // and %) */
-typedef struct { int64_t coefficient; int n; const Ex **factor; } Term;        /* factors sorted by id */
+typedef struct { int64_t coefficient; int n; const Ex **factor; } Term;        /* factors sorted by ex_compare */
 typedef struct { int n; Term *term; bool overflow; } Poly;
 Poly poly_of(Ctx *, const Ex *);
 const Ex *poly_ex(Ctx *, const Poly *);

@@ -904,8 +904,16 @@ static void find_precision(Lower *L, const Ast *statements) {
         L->graph->precision = L->ctx->options.precision;
 }
 
+static bool all_parsed(const Ast *statements) {
+    for (const Ast *a = statements; a; a = a->next)
+        if (a->kind == AST_POISON)
+            return false;
+    return true;
+}
+
 static void check_dims(Lower *L) {
-    for (int k = 0; k < L->graph->dims.n; k++) {
+    bool whole = all_parsed(L->statements);         /* else what would bind a dim may be what did not parse */
+    for (int k = 0; whole && k < L->graph->dims.n; k++) {
         const Dim *d = L->graph->dims.at[k];
         if (!d->size && !d->failed && !d->bound_by_data && !d->bound_by_ids) {
             ERR(L, d->span, "E0213", "nothing gives the dim '%s' a size", d->name);

@@ -103,6 +103,7 @@ bool assert_size(Lower *, const Ex *nonnegative, Span, const char *what);       
 Val lower_reduce(Lower *, const Ast *);                         /* sum[k in K] body */
 Val call_reduction(Lower *, const Ast *);                       /* sum(x, over = c) */
 Val reduce_all(Lower *, const Val *, Reduce, Span);
+void known_axes(Lower *, const Ast *over);
 bool axes_of(Lower *, const Ast *over, const Val *, bool *chosen, const char *what);
 Val call_over(Lower *, const Symbol *fn, const Ast *call, Val *args, int n, const bool *chosen);
 

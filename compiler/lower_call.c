@@ -513,8 +513,10 @@ static Val call_vector(Lower *L, const Ast *call, int over_default) {
         return val_bad();
     Val x = lower_expr(L, nth(call, 0));
     bool chosen[MAX_RANK] = {0};
-    if (x.bad)
+    if (x.bad) {
+        known_axes(L, named_arg(call, "over"));
         return x;
+    }
     if (x.rank == 0) {
         ERR(L, call->span, "E0205", "'%s' needs an array, not a scalar", call->text);
         return val_bad();

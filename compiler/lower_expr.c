@@ -211,7 +211,8 @@ Val val_matmul(Lower *L, Val a, Val b, const Ast *ast) {
         r.axis[r.rank - 1] = b.axis[1];
         to_b[1] = axis_var(L, r.rank, r.rank - 1);
     }
-    const Ex *body = ex2(L->ctx, OP_MUL, val_map_axes(L, &a, to_a, false).body, val_map_axes(L, &b, to_b, false).body);
+    const Ex *row = val_map_axes(L, &a, to_a, false).body, *column = val_map_axes(L, &b, to_b, false).body;
+    const Ex *body = ex2(L->ctx, OP_MUL, row, column);
     r.body = val_lift(L, &r, 1, &red, R_SUM, body, NULL, ast ? ast->span : (Span){0});
     return r.body ? r : val_bad();
 }

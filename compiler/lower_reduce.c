@@ -152,6 +152,14 @@ static bool choose(Lower *L, const Ast *o, const Val *v, bool *chosen, const cha
     return true;
 }
 
+/* Of a value that failed already: the names at least. */
+void known_axes(Lower *L, const Ast *over) {
+    if (over && over->kind == AST_NAME && !lookup(L, over->text))
+        unknown_name(L, over);
+    for (const Ast *o = over && over->kind == AST_TUPLE ? over->items : NULL; o; o = o->next)
+        known_axes(L, o);
+}
+
 bool axes_of(Lower *L, const Ast *over, const Val *v, bool *chosen, const char *what) {
     if (over->kind != AST_TUPLE && over->kind != AST_ARRAY)
         return choose(L, over, v, chosen, what);
@@ -226,6 +234,8 @@ Val call_reduction(Lower *L, const Ast *a) {
         return val_bad();
     }
     Val v = lower_expr(L, x);
+    if (v.bad)
+        known_axes(L, over);
     if (v.bad || !fine)
         return val_bad();
     bool chosen[MAX_RANK] = {0};

@@ -12,7 +12,7 @@ static int compare_terms(const Term *a, const Term *b) {
         return b->n - a->n;
     for (int k = 0; k < a->n; k++)
         if (a->factor[k] != b->factor[k])
-            return a->factor[k]->id - b->factor[k]->id;
+            return ex_compare(a->factor[k], b->factor[k]);
     return 0;
 }
 
@@ -48,7 +48,7 @@ Poly poly_add(Ctx *ctx, const Poly *a, const Poly *b, int64_t scale) {
 }
 
 static int factor_order(const void *a, const void *b) {
-    return (*(const Ex *const *)a)->id - (*(const Ex *const *)b)->id;
+    return ex_compare(*(const Ex *const *)a, *(const Ex *const *)b);
 }
 
 static Term times(Ctx *ctx, const Term *a, const Term *b, bool *overflow) {

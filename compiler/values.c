@@ -133,7 +133,7 @@ Val val_op(Lower *L, Op op, const Val *args, int n, const Val *shape) {
 /* ---------------------------------------------------------------- nodes */
 
 Builder builder(Lower *L) {
-    return (Builder){L->ctx, L->graph, L->index.at, L->index.n, L->guard.at, L->guard.n};
+    return (Builder){.ctx = L->ctx, .graph = L->graph, .outer = L->index.at, .nouter = L->index.n, .guard = L->guard.at, .nguards = L->guard.n};
 }
 
 /* A node over the value's axes (and what it uses of the scope); the read of it at the value's axis variables. */
