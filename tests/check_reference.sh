@@ -154,7 +154,7 @@ optimizers() {
   optimizer adam 'adam(lr = 0.02)'
   optimizer adam_decay 'adam(lr = 0.02, beta1 = 0.8, beta2 = 0.99, eps = 1e-6, weight_decay = 0.01)'
   optimizer adamw 'adamw(lr = 0.02, weight_decay = 0.05)'
-  optimizer rmsprop 'rmsprop(lr = 0.005)'
+  optimizer rmsprop 'rmsprop(lr = 0.002)'
   optimizer rmsprop_momentum 'rmsprop(lr = 0.002, alpha = 0.9, momentum = 0.8, weight_decay = 0.01)'
   optimizer adagrad 'adagrad(lr = 0.1)'
   optimizer lbfgs 'lbfgs(history = 10)'

@@ -147,7 +147,7 @@ OPTIMIZERS = {
     "adam": lambda p: torch.optim.Adam(p, lr=0.02),
     "adam_decay": lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.01),
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=0.05),
-    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.005),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.002),
     "rmsprop_momentum": lambda p: torch.optim.RMSprop(p, lr=0.002, alpha=0.9, momentum=0.8, weight_decay=0.01),
     "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.1),
     "lbfgs": lambda p: torch.optim.LBFGS(p, lr=1, max_iter=1, max_eval=1000, history_size=10, tolerance_grad=0,
