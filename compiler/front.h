@@ -6,8 +6,10 @@
 
 #include "adc.h"
 
-/* Why a token is TOK_BAD: what to say when the parser meets it. */
-typedef struct { const char *code, *message, *hint; } Problem;
+/* Why a token is TOK_BAD: what to say when the parser meets it, and what it goes on with, so that the statement may still
+ * tell what it declares: a kind of token, ABSENT, or 0 when nothing will do. */
+enum { ABSENT = -1 };
+typedef struct { const char *code, *message, *hint; int instead; } Problem;
 
 typedef struct {
     int kind;                   /* as the grammar sees it: TOK_... of parse.h or a character */

@@ -336,7 +336,7 @@ static void count(Layout *l, int kind)
 static const Problem *problem(Layout *l, const char *code, const char *message)
 {
     Problem *p = NEW(l->ctx, Problem);
-    *p = (Problem){code, message, NULL};
+    *p = (Problem){.code = code, .message = message};
     return p;
 }
 
@@ -353,7 +353,9 @@ static void give(Layout *l, const Token *raw, int kind)
         token.problem = problem(l, "E0107", "expression too long: more than 10000 operators in a row");
     }
     vec_push(l->ctx, l->out, token);
-    l->last = kind;
+    if (kind == TOK_BAD && token.problem->instead == ABSENT)
+        return;
+    l->last = kind == TOK_BAD && token.problem->instead ? token.problem->instead : kind;
     l->statement_start = kind == '{';
     l->reduces = kind == TOK_REDUCE;
 }
@@ -376,7 +378,8 @@ static void end_statement(Layout *l, const Token *why)
 
 static void end_statement_if_any(Layout *l, const Token *why)
 {
-    if (l->last != TOK_SEP && l->last != '{')
+    bool bad_alone = l->out->n && l->out->at[l->out->n - 1].kind == TOK_BAD;
+    if ((l->last != TOK_SEP && l->last != '{') || bad_alone)
         end_statement(l, why);
 }
 
@@ -492,13 +495,15 @@ static void semicolon(Layout *l, int i)
         end_statement_if_any(l, token);
 }
 
-/* Of lines without a token the first newline decides. */
+/* Of lines without a token the first newline decides. A '\' at the end is an error that means to go on. */
 static void newline(Layout *l, int i)
 {
     const Token *before = i ? &l->raw->at[i - 1] : NULL;
     if (before && (before->kind == TOK_NEWLINE || (before->kind == TOK_COMMENT && before->first)))
         return;
-    if (!in_brackets(l) && !goes_on_after(l->last) && l->last != TOK_SEP && next_kind(l, i) != '{')
+    if (before && before->kind == TOK_BAD && is_word(l, before, "\\"))
+        return;
+    if (!in_brackets(l) && !goes_on_after(l->last) && next_kind(l, i) != '{')
         end_statement_if_any(l, &l->raw->at[i]);
 }
 

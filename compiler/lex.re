@@ -20,10 +20,10 @@ typedef struct {
     const Problem *problem;             /* of the token just scanned */
 } Lexer;
 
-static int bad(Lexer *lex, const char *code, const char *hint, const char *message)
+static int bad(Lexer *lex, int instead, const char *code, const char *hint, const char *message)
 {
     Problem *problem = NEW(lex->ctx, Problem);
-    *problem = (Problem){code, message, hint};
+    *problem = (Problem){code, message, hint, instead};
     lex->problem = problem;
     return TOK_BAD;
 }
@@ -60,7 +60,7 @@ static int bad_character(Lexer *lex, const Byte *begin, const Byte *end)
         message = arena_printf(lex->ctx->arena, "unexpected character '%s'", text);
     else
         message = arena_printf(lex->ctx->arena, "unexpected character '%s' outside a string or comment", text);
-    return bad(lex, "E0102", character_hint(text), message);
+    return bad(lex, ABSENT, "E0102", character_hint(text), message);
 }
 
 static int bad_number(Lexer *lex, const Byte *begin, const Byte *end)
@@ -70,7 +70,7 @@ static int bad_number(Lexer *lex, const Byte *begin, const Byte *end)
     const char *hint = NULL;
     if (text[digits] && strspn(text, "0123456789") == digits && text[0] != '0' && text[digits] != '_' && end - begin < 60)
         hint = arena_printf(lex->ctx->arena, "a product is written with '*': %.*s * %s", (int)digits, text, text + digits);
-    return bad(lex, "E0103", hint,
+    return bad(lex, 0, "E0103", hint,
                arena_printf(lex->ctx->arena, "malformed number '%s'", shorten(lex->ctx, text)));
 }
 
@@ -79,7 +79,7 @@ static int integer(Lexer *lex, const Byte *begin, const Byte *end)
     int64_t value = 0;
     for (const Byte *c = begin; c < end; c++) {
         if (value > (INT64_MAX - (*c - '0')) / 10)
-            return bad(lex, "E0104", NULL, "integer too large: the largest is 9223372036854775807 (2^63 - 1)");
+            return bad(lex, 0, "E0104", NULL, "integer too large: the largest is 9223372036854775807 (2^63 - 1)");
         value = 10 * value + (*c - '0');
     }
     return TOK_INT;
@@ -88,7 +88,7 @@ static int integer(Lexer *lex, const Byte *begin, const Byte *end)
 static int real(Lexer *lex, const Byte *begin)
 {
     if (isinf(strtod((const char *)begin, NULL)))
-        return bad(lex, "E0104", "infinity is written 'inf'", "number too large for a real");
+        return bad(lex, TOK_REAL, "E0104", "infinity is written 'inf'", "number too large for a real");
     return TOK_REAL;
 }
 
@@ -104,7 +104,7 @@ static int string(Lexer *lex, const Byte *c, const Byte *end)
         for (int i = 0; fine && i < more; i++, c++)
             fine = (*c & 0xC0) == 0x80;
         if (!fine)
-            return bad(lex, "E0102", NULL, "string is not valid UTF-8");
+            return bad(lex, TOK_STRING, "E0102", NULL, "string is not valid UTF-8");
     }
     return TOK_STRING;
 }
@@ -167,7 +167,7 @@ again:
     digit+      { kind = integer(lex, begin, c); goto done; }
     real        { kind = real(lex, begin); goto done; }
     mantissa [eE] [+-]?
-                { kind = bad(lex, "E0103", "write digits after the 'e', as in 1e-3",
+                { kind = bad(lex, TOK_REAL, "E0103", "write digits after the 'e', as in 1e-3",
                              arena_printf(lex->ctx->arena, "exponent without digits in '%s'",
                                           shorten(lex->ctx, arena_strndup(lex->ctx->arena, (const char *)begin,
                                                                           (size_t)(c - begin)))));
@@ -176,7 +176,7 @@ again:
                 { kind = bad_number(lex, begin, c); goto done; }
 
     ["] [^"\n\x00]* ["] { kind = string(lex, begin + 1, c - 1); goto done; }
-    ["] [^"\n\x00]*     { kind = bad(lex, "E0105", NULL, "string not closed: no '\"' before the end of the line");
+    ["] [^"\n\x00]*     { kind = bad(lex, TOK_STRING, "E0105", NULL, "string not closed: no '\"' before the end of the line");
                           while (c > begin + 1 && c[-1] == '\r') c--;
                           goto done; }
 
@@ -189,11 +189,11 @@ again:
                 { kind = *begin; goto done; }
 
     "**" | "&&" | "||"
-                { kind = bad(lex, "E0102", character_hint((char[]){(char)begin[0], (char)begin[1], 0}),
+                { kind = bad(lex, ABSENT, "E0102", character_hint((char[]){(char)begin[0], (char)begin[1], 0}),
                              arena_printf(lex->ctx->arena, "unexpected '%c%c'", begin[0], begin[1]));
                   goto done; }
     utf8        { kind = bad_character(lex, begin, c); goto done; }
-    [\x80-\xFF] { kind = bad(lex, "E0102", NULL, arena_printf(lex->ctx->arena, "byte 0x%02x is not valid UTF-8", *begin));
+    [\x80-\xFF] { kind = bad(lex, ABSENT, "E0102", NULL, arena_printf(lex->ctx->arena, "byte 0x%02x is not valid UTF-8", *begin));
                   goto done; }
     *           { kind = bad_character(lex, begin, c); goto done; }
     */

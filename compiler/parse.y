@@ -102,7 +102,8 @@ statement: PRECISION precision_word     { $$ = $2; $$->span = @$; }
     | OUTPUT expr                       { $$ = make_result(p, AST_OUTPUT, @$, $2, NULL, 0, NULL); }
     | OUTPUT expr draw                  { $$ = make_result(p, AST_OUTPUT, @$, $2, $3->from, $3->op, $3->a); }
     | ASSERT expr                       { $$ = ast_new(p->ctx, AST_ASSERT, @$); $$->a = $2; }
-    | IMPORT STRING                     { $$ = make_leaf(p, AST_STRING, @2); $$->kind = AST_IMPORT; $$->span = @$; }
+    | IMPORT STRING                     { $$ = make_leaf(p, AST_STRING, @2); $$->kind = AST_IMPORT; $$->span = @$;
+                                          p->broken = p->spoke; }
     | TRAIN '{' settings '}'            { $$ = ast_new(p->ctx, AST_TRAIN, @$); $$->name_span = @1; $$->items = $3.first; }
     | SCAN range block                  { $$ = make_scan(p, @$, $2, $3); }
     ;
@@ -409,6 +410,13 @@ static void hint_at_syntax(Parser *p, const Token *token, const Expected *expect
         hint(p->ctx, "a range is written 'k in a:b'");
 }
 
+static void bad_token(Parser *p, const Token *token)
+{
+    syntax_error(p, (Span){p->file, token->begin, token->end}, token->problem->code, "%s", token->problem->message);
+    if (token->problem->hint)
+        hint(p->ctx, "%s", token->problem->hint);
+}
+
 /* The parser met a token that fits nowhere. */
 static void unexpected(Parser *p, const Token *token, const Expected *expected)
 {
@@ -417,9 +425,7 @@ static void unexpected(Parser *p, const Token *token, const Expected *expected)
     Span behind = {p->file, before->begin, before->end};
     bool name = expects(expected, TOK_NAME) && !expects(expected, TOK_SEP) && !expects(expected, TOK_LET);
     if (token->problem) {
-        syntax_error(p, span, token->problem->code, "%s", token->problem->message);
-        if (token->problem->hint)
-            hint(p->ctx, "%s", token->problem->hint);
+        bad_token(p, token);
     } else if (before->kind == TOK_REDUCE && before != token) {
         syntax_error(p, behind, "E0109", "'%s' is reserved for a reduction; expected '(' or '[' behind it",
                      span_text(p->ctx, behind));
@@ -469,22 +475,32 @@ static List end_of_setting(Parser *p, Ast *setting)
     return list.first->kind == AST_POISON ? (List){0} : list;
 }
 
-/* The next token. After an error: the end of the statement that it is in, past the blocks that it opened. */
-static int ad_lex(AD_STYPE *value, Span *span, Parser *p)
+static const Token *next_token(Parser *p)
 {
-    (void)value;
     const Token *token = &p->tokens.at[p->at];
     while (p->skipping && token->kind != TOK_END && !(token->kind == TOK_SEP && token->depth <= p->skip_depth))
         token = &p->tokens.at[++p->at];
     p->skipping = false;
-    if (token->kind != TOK_END)
-        p->at++;
-    else
-        p->at = p->tokens.n;
+    p->at = token->kind == TOK_END ? p->tokens.n : p->at + 1;
+    return token;
+}
+
+/* The next token. After an error: the end of the statement that it is in, past the blocks that it opened. A bad token
+ * that something can stand in for is told here. */
+static int ad_lex(AD_STYPE *value, Span *span, Parser *p)
+{
+    (void)value;
+    const Token *token = next_token(p);
+    while (token->problem && token->problem->instead) {
+        bad_token(p, token);
+        if (token->problem->instead != ABSENT)
+            break;
+        token = next_token(p);
+    }
     if (token->spoke)
         p->spoke = true;
     *span = (Span){p->file, token->begin, token->end};
-    return token->kind;
+    return token->problem && token->problem->instead ? token->problem->instead : token->kind;
 }
 
 Ast *parse(Ctx *ctx, int file)

@@ -49,10 +49,11 @@ List list_add(List list, Ast *ast)
 Ast *make_leaf(Parser *p, AstKind kind, Span span)
 {
     Ast *ast = ast_new(p->ctx, kind, span);
+    const char *source = p->ctx->source.at[span.file].text;
     Span inside = span;
     if (kind == AST_STRING) {
         inside.begin++;
-        inside.end--;
+        inside.end -= inside.end > inside.begin && source[inside.end - 1] == '"';      /* it may not be closed */
     }
     ast->text = span_text(p->ctx, inside);
     if (kind == AST_INT)

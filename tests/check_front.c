@@ -214,11 +214,13 @@ static const char *const poisons[][2] = {
     {"parm w = + ", "w"},
     {"let a = 1 let b = 2", "a b"},
     {"W = 3", "W"},
+    {"let a = x \\\n  + $y", ""},
+    {"data y[n] : index(c) from column \"species", ""},
     {"foo W[n] = 3", "W"},
     {"loss f(x $)", ""},
     {"metric m[i in n] = $", "m"},
-    {"fn f(x, $) = { let z = x; z }", "f"},
-    {"scan t in T $ { let h[t] = 1; let g[t] = 2 }", "h g"},
+    {"fn f(x, 3) = { let z = x; z }", "f"},
+    {"scan t in T 3 { let h[t] = 1; let g[t] = 2 }", "h g"},
 };
 
 START_TEST(broken_statements_keep_names)
