@@ -173,7 +173,7 @@ table() {
       function shown(s) { return s < 1e-3 ? sprintf("%.3g µs", 1e6 * s) : s < 1 ? sprintf("%.3g ms", 1e3 * s) : sprintf("%.3g s", s) }
       NR == 1 { ours = $2 }
       $2 ~ /none/ { printf "| %s | %s | %s | |\n", unit, $1, $2; next }
-      { printf "| %s | %s | %s | %s |\n", unit, $1, shown($2), (ours > 0 && NR > 1) ? sprintf("%.1f", $2 / ours) : "" }
+      { printf "| %s | %s | %s | %s |\n", unit, $1, shown($2), ((ours > 0 && $1 !~ /^adc/) ? sprintf("%.1f", $2 / ours) : "") }
     ' "rows.$workload"
   done
 }
@@ -216,12 +216,12 @@ json() {
     "$(versions | sed 's/"/\\"/g; s/.*/"&"/' | paste -sd, -)" "$(for m in $missing; do echo "\"$m\""; done | paste -sd, -)" "$rounds"
   for workload in factorise mlp restarts; do
     printf '    "%s": {' "$workload"
-    awk -F'\t' '{ gsub(/"/, "\\\"", $2); printf "%s\"%s\": %s", NR > 1 ? ", " : "", $1, $2 ~ /none/ ? "null" : $2 }' "rows.$workload"
+    awk -F'\t' '{ gsub(/"/, "\\\"", $2); printf "%s\"%s\": %s", (NR > 1 ? ", " : ""), $1, ($2 ~ /none/ ? "null" : $2) }' "rows.$workload"
     [ "$workload" = restarts ] && echo '}' || echo '},'
   done
   printf '  },\n  "sizes": [\n'
   awk -F'\t' '{ printf "%s    {\"model\": \"%s\", \"first_step_s\": %s, \"adc_ms\": %s, \"cc_s\": %s, \"c_bytes\": %s, \"exe_bytes\": %s, \"peak_kb\": %s}",
-    NR > 1 ? ",\n" : "", $1, $2, $3, $4, $5, $6, $7 }' sizes
+    (NR > 1 ? ",\n" : ""), $1, $2, $3, $4, $5, $6, $7 }' sizes
   printf '\n  ]\n}\n'
 }
 

@@ -190,7 +190,7 @@ static void array(Emit *e, const Stmt *s, Out *out) {
 static void zero(Emit *e, const Stmt *s, Out *out) {
     Str count = {0};
     emit_count(e, s->item, &count);
-    const char *open = s->item->nkept > 1 ? "(" : "", *close = s->item->nkept > 1 ? ")" : "";
+    const char *open = strchr(count.text, ' ') ? "(" : "", *close = *open ? ")" : "";
     out_line(out, "memset(%s, 0, sizeof(%s) * (size_t)%s%s%s);", item_name(e, s->item), c_type(s->item->node->type), open, count.text, close);
     str_free(&count);
 }
@@ -499,7 +499,7 @@ static void begin_function(Emit *e, const Program *p) {
     e->p = p;
     e->scope = names_new(e->ctx, e->names);
     e->run_used = false;
-    e->at = p ? p->body : NULL;
+    e->at = NULL;
     memset(e->dim_used, 0, sizeof *e->dim_used * (size_t)(e->row.n + 1));
 }
 
@@ -515,6 +515,7 @@ static void function(Emit *e, RunKind kind, Out *out) {
     begin_function(e, p);
     name_items(e, p);
     block(e, p->body, (Source_){0}, &inside);
+    e->at = NULL;                                           /* no name of the body is known in its head */
     heads(e, p, &head);
     out_line(out, "/* %s */", run_purpose[kind]);
     out_line(out, "static void %s(AdRun *run)\n{", run_name[kind]);

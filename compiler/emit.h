@@ -35,6 +35,7 @@ void emit_element(Emit *, const Item *, const Ex *const *index, Str *out);
 void emit_int(Str *out, int64_t);
 const char *item_name(Emit *, const Item *);
 int row_of(Emit *, const Ex *size, const Dim *);                /* of the table of dims, added when new */
+bool is_row(const Emit *, const Dim *);            /* a dim of the model, with a row of its own */
 const char *base_name(const char *path);
 const char *c_type(Type);
 void emit_tables(Emit *, Out *);

@@ -44,9 +44,14 @@ static void dim_name(Emit *e, const Dim *dim, Str *out) {
     str_add(out, "%s", e->size[row]);
 }
 
+/* Functions' size variables are dims too, but not of the table. */
+bool is_row(const Emit *e, const Dim *dim) {
+    return dim->place >= 0 && dim->place < e->g->dims.n && e->g->dims.at[dim->place] == dim;
+}
+
 void emit_size(Emit *e, const Ex *size, const Dim *dim, int level, Str *out) {
     int64_t n;
-    if (ex_is_int(size, &n) && dim && dim->size == size && n <= INT32_MAX)
+    if (ex_is_int(size, &n) && dim && is_row(e, dim) && dim->size == size && n <= INT32_MAX)
         str_add(out, "%s", e->constant[dim->place]);
     else
         ex_at(e, size, level, out);
@@ -160,7 +165,7 @@ static void argument(Emit *e, const Ex *x, int k, Str *out) {
 }
 
 static void operation(Emit *e, const Ex *x, Str *out) {
-    const char *text = op_text(x->op), *bar = strchr(text, '|');
+    const char *text = op_text(x->op), *bar = x->op == OP_OR ? NULL : strchr(text, '|');
     bool ints = x->nargs > 0 && x->arg[0]->type == T_INT;
     const char *end = bar && !ints ? bar : text + strlen(text);
     for (const char *c = bar && ints ? bar + 1 : text; c < end; c++) {

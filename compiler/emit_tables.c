@@ -22,7 +22,7 @@ static const char *quoted(Emit *e, const char *text) {
 
 /* The row of an axis: its dim's, or one for its size, whose text is its name. */
 int row_of(Emit *e, const Ex *size, const Dim *dim) {
-    if (dim)
+    if (dim && is_row(e, dim))
         return dim->place;
     for (int k = 0; k < e->g->dims.n; k++)
         if (size->op == OP_DIM && size->dim == e->row.at[k].dim)

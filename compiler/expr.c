@@ -484,7 +484,8 @@ static const Ex *walk(Walk *w, const Ex *e) {
             changed |= arg[k] != e->arg[k];
         }
         made = changed ? with_args(w->ctx, e, arg, w->guarded) : e;
-        const Ex *other = w->leaf ? w->leaf(w->data, made) : NULL;
+        bool leaf = e->op == OP_READ || e->op == OP_READ_IF || e->op == OP_DRAW || e->nargs == 0;
+        const Ex *other = w->leaf && leaf ? w->leaf(w->data, made) : NULL;      /* a law may have made anything of the rest */
         made = other ? other : made;
     }
     *memo_slot(w->ctx, &w->memo, e) = made;

@@ -68,6 +68,11 @@ static const Ex *renamed(void *data, int var) {
     bug(r->ctx, "a node uses the index variable %d, which it does not bind", var);
 }
 
+static void copy_axes(Node *n, const Axis *axis, int rank) {
+    for (int k = 0; k < rank; k++)
+        n->axis[k] = axis[k];
+}
+
 static const Ex *rename_ex(Renaming *r, const Ex *e) { return ex_map_vars(r->ctx, e, renamed, r, false); }
 
 static uint64_t node_hash(const Node *n) {
@@ -143,7 +148,7 @@ static void find_bounds(Ctx *ctx, Node *n) {
 Node *node_leaf(Ctx *ctx, Graph *g, NodeKind kind, Type type, int rank, const Axis *axis, int place, const char *name, Span span) {
     Node *n = NEW(ctx, Node);
     *n = (Node){.kind = kind, .type = type, .rank = rank, .place = place, .name = name, .span = span};
-    memcpy(n->axis, axis, sizeof *axis * (size_t)rank);
+    copy_axes(n, axis, rank);
     name_indices(ctx, n);
     return append(ctx, g, n);
 }
@@ -166,7 +171,7 @@ Node *node_compute(Ctx *ctx, Graph *g, int rank, const Axis *axis, const int *ax
         r.from[rank + k] = red[k].var;
     *n = (Node){.kind = N_COMPUTE, .rank = rank, .nred = nred, .reduce = reduce, .name = name, .span = span,
                 .type = reduced_type(reduce, body), .let = let};
-    memcpy(n->axis, axis, sizeof *axis * (size_t)rank);
+    copy_axes(n, axis, rank);
     for (int k = 0; k < nred; k++) {
         n->red[k].lo = rename_ex(&r, red[k].lo);
         n->red[k].hi = rename_ex(&r, red[k].hi);
@@ -190,7 +195,7 @@ Node *node_scatter(Ctx *ctx, Graph *g, int rank, const Axis *axis, int nred, con
     for (int k = 0; k < nred; k++)
         r.from[rank + k] = red[k].var;
     *n = (Node){.kind = N_SCATTER, .rank = rank, .nred = nred, .reduce = R_SUM, .name = name, .span = span, .type = body->type};
-    memcpy(n->axis, axis, sizeof *axis * (size_t)rank);
+    copy_axes(n, axis, rank);
     for (int k = 0; k < nred; k++) {
         n->red[k].lo = rename_ex(&r, red[k].lo);
         n->red[k].hi = rename_ex(&r, red[k].hi);
@@ -206,7 +211,7 @@ Node *node_scatter(Ctx *ctx, Graph *g, int rank, const Axis *axis, int nred, con
 Node *node_opaque(Ctx *ctx, Graph *g, Opaque op, Node *input, const Ex *k, int rank, const Axis *axis, const char *name, Span span) {
     Node *n = NEW(ctx, Node);
     *n = (Node){.kind = N_OPAQUE, .type = T_REAL, .rank = rank, .opaque = op, .input = input, .k = k, .name = name, .span = span};
-    memcpy(n->axis, axis, sizeof *axis * (size_t)rank);
+    copy_axes(n, axis, rank);
     name_indices(ctx, n);
     return share(ctx, g, n);
 }

@@ -139,7 +139,8 @@ Builder builder(Lower *L) {
 /* A node over the value's axes (and what it uses of the scope); the read of it at the value's axis variables. */
 static const Ex *lift_axes(Lower *L, const Val *own, int nred, const Index *red, Reduce reduce, const Ex *body, const Ex *arg,
                            const char *name, Span span, int let) {
-    Build n = {.rank = own->rank, .nred = nred, .reduce = reduce, .body = body, .arg = arg, .name = name, .span = span, .let = let};
+    Build n = {.rank = own->rank, .nred = nred, .reduce = reduce, .body = body, .arg = arg, .name = name, .let = let};
+    n.span = L->std && span.file == L->std->file ? L->std_call : span;      /* the model's line, not the library's */
     for (int k = 0; k < own->rank; k++) {
         n.axis[k] = (Axis){own->axis[k].size, own->axis[k].dim, own->axis[k].name};
         n.axis_var[k] = VAR_AXIS + own->rank - 1 - k;

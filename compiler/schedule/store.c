@@ -113,7 +113,8 @@ void store_items(Program *p) {
         bool steps = false;
         for (int i = 0; it->state && i < p->item.n; i++)
             steps |= p->item.at[i]->prev == it && !p->item.at[i]->dead && p->item.at[i]->all_steps;
-        keep_axes(p, it, steps ? 0 : common_depth(p, it));
+        int depth = steps ? 0 : common_depth(p, it);
+        keep_axes(p, it, it->state && depth > 1 ? 1 : depth);  /* at its end a step is copied as a whole */
         it->accumulates = it->first_red >= 0 && axes_come_first(it);
     }
 }
