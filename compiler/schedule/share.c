@@ -225,9 +225,10 @@ static void prepare(Share *s, const Ex *e, Stmt *st, bool lazy) {
         return;
     }
     Block *home = home_of(s, e, at);
-    if (home->loops < at->loops && hoistable(s->p, e))
+    bool twice = s->uses[e->id] > 1 && can_name(s->p, e);
+    if (home->loops < at->loops && (twice || hoistable(s->p, e)))
         name_it(s, e, child_holding(home, st));
-    else if (s->uses[e->id] > 1 && can_name(s->p, e))
+    else if (twice)
         name_it(s, e, st);
     else
         prepare_parts(s, e, st, lazy);
