@@ -61,7 +61,7 @@ static void reads_dependent(void *data, const Ex *e) {
 }
 
 static bool now_depends(Sweep *s, const Node *n) {
-    if (n->stop || n->type != T_REAL)
+    if (n->stop || n == s->b.held || n->type != T_REAL)
         return false;
     if (n->kind == N_PREV) {
         const State *st = &n->group->states.at[n->place];

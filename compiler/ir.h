@@ -241,6 +241,7 @@ typedef struct {
     const Index *outer; int nouter;
     const Ex *const *guard; int nguards;
     bool outer_last;            /* the node's own axes come first */
+    const Node *held;           /* gradient(): taken as constant, whatever it depends on */
 } Builder;
 typedef struct {
     int rank; Axis axis[MAX_RANK]; int axis_var[MAX_RANK];

@@ -71,14 +71,15 @@ static const Ex *at_read(void *data, int var) {
     return var < c->read->nargs ? c->read->arg[var] : NULL;
 }
 
-/* d s / d x as a value of x's shape. */
-static Val derivative_in(Lower *L, Val s, Node *x, const Val *shape, Span span) {
+/* d s / d x as a value of x's shape, with what is held taken as constant. */
+static Val derivative_in(Lower *L, Val s, Node *x, const Val *shape, const Node *held, Span span) {
     const Ex *seed, *dx = NULL, *x_read = shape->body;
     Node *node = seeded(L, val_cast(L, s, T_REAL), x_read, span, &seed);
     if (!node)
         return val_bad();
     Builder b = builder(L);
     b.nguards = 0;
+    b.held = held;
     if (L->muted)
         return *shape;
     if (!gradient(&b, node, seed, &x, 1, &dx, span))
@@ -111,7 +112,7 @@ Val call_grad(Lower *L, const Ast *a) {
     Symbol *x = variable(L, arg[1], "grad");
     if (!is_scalar(L, arg[0], &s, "grad") || !x)
         return val_bad();
-    return derivative_in(L, s, x->node, &x->value, a->span);
+    return derivative_in(L, s, x->node, &x->value, NULL, a->span);
 }
 
 /* sum(a * b) over all axes */
@@ -147,11 +148,10 @@ Val call_hvp(Lower *L, const Ast *a) {
         return val_bad();
     Node *held = NULL;
     v = val_let(L, v, NULL, a->span, &held);
-    Val g = derivative_in(L, s, x->node, &x->value, a->span);
+    Val g = derivative_in(L, s, x->node, &x->value, NULL, a->span);
     if (g.bad || v.bad)
         return val_bad();
-    held->stop = true;
-    return derivative_in(L, inner(L, g, v, a->span), x->node, &x->value, a->span);
+    return derivative_in(L, inner(L, g, v, a->span), x->node, &x->value, held, a->span);
 }
 
 Val call_jvp(Lower *L, const Ast *a) {
@@ -169,8 +169,8 @@ Val call_jvp(Lower *L, const Ast *a) {
         return e;
     Node *u = node_leaf(L->ctx, L->graph, N_PARAM, T_REAL, node->rank, node->axis, -1, NULL, a->span);
     shape.body = ex_read(L->ctx, u, e.body->arg, false);
-    Val g = derivative_in(L, inner(L, e, shape, a->span), x->node, &x->value, a->span);
+    Val g = derivative_in(L, inner(L, e, shape, a->span), x->node, &x->value, NULL, a->span);
     if (g.bad)
         return g;
-    return derivative_in(L, inner(L, g, v, a->span), u, &shape, a->span);
+    return derivative_in(L, inner(L, g, v, a->span), u, &shape, NULL, a->span);
 }

@@ -18,6 +18,8 @@ static bool constant(const Poly *p, int64_t *value) {
 static const Ex *minus(Ctx *ctx, const Ex *a, const Ex *b) { return ex2(ctx, OP_SUB, a, b); }
 static const Ex *minus1(Ctx *ctx, const Ex *a) { return minus(ctx, a, ex_int(ctx, 1)); }
 
+static bool by_bounds(Prover *p, const Ex *e);
+
 /* A guard as facts F >= 0. */
 static void learn(Prover *p, const Ex *g) {
     Ctx *ctx = p->ctx;
@@ -35,6 +37,12 @@ static void learn(Prover *p, const Ex *g) {
         p->known[p->nknown++] = minus1(ctx, d);
     if (g->op == OP_EQ)
         p->known[p->nknown++] = ex1(ctx, OP_NEG, d);
+    if (g->op == OP_NE)                                     /* not equal, and one side is known: strictly so */
+        for (int k = 0; k < 2; k++) {
+            const Ex *side = k ? ex1(ctx, OP_NEG, d) : d;
+            if (by_bounds(p, side))
+                p->known[p->nknown++] = minus1(ctx, side);
+        }
 }
 
 static const Range *range_of(const Facts *facts, int var) {
@@ -147,13 +155,15 @@ static bool dims_suffice(Prover *p, const Ex *e) {
 }
 
 /* The atom of e to replace next: the one whose range stands deepest. */
-static const Ex *deepest_atom(Prover *p, const Ex *e) {
+static const Ex *deepest_atom(Prover *p, const Ex *e, bool sizes_too) {
     Poly q = poly_of(p->ctx, e);
     const Ex *best = NULL;
     for (int k = 0; k < q.n; k++)
         for (int f = 0; f < q.term[k].n; f++) {
             const Ex *a = q.term[k].factor[f];
             int d = depth_of(p->facts, a);
+            if (!sizes_too && !a->has_var && !a->has_read)
+                continue;
             if (d > 0 && (!best || d > depth_of(p->facts, best)))
                 best = a;
         }
@@ -177,7 +187,7 @@ static bool by_bounds(Prover *p, const Ex *e) {
         int64_t v;
         if (constant(&q, &v))
             return v >= 0;
-        const Ex *atom = deepest_atom(p, e);
+        const Ex *atom = deepest_atom(p, e, true);
         if (!atom)
             return dims_suffice(p, e);
         e = replace_atom(p, e, atom);
@@ -223,7 +233,11 @@ bool prove_nonnegative(Ctx *ctx, const Ex *e, const Facts *facts) {
 }
 
 bool prove_in_range(Ctx *ctx, const Ex *index, const Ex *size, const Facts *facts) {
-    return prove_nonnegative(ctx, index, facts) && prove_nonnegative(ctx, minus1(ctx, minus(ctx, size, index)), facts);
+    Prover p;
+    start(&p, ctx, facts);
+    if (p.nknown < MAX_FACTS)                       /* no axis is empty */
+        p.known[p.nknown++] = minus1(ctx, size);
+    return prove(&p, index) && prove(&p, minus1(ctx, minus(ctx, size, index)));
 }
 
 /* Removes the facts' variables and bounded atoms from e, upwards or downwards. */
@@ -232,9 +246,8 @@ static const Ex *extreme(Ctx *ctx, const Ex *e, const Facts *facts, bool up) {
     start(&p, ctx, facts);
     const Ex *x = up ? ex1(ctx, OP_NEG, e) : e;
     for (int steps = 0; x && steps < 24; steps++) {
-        const Ex *atom = deepest_atom(&p, x);
-        bool plain_division = atom && atom->op == OP_FLOORDIV && !atom->has_var && !atom->has_read;
-        if (!atom || plain_division)
+        const Ex *atom = deepest_atom(&p, x, false);
+        if (!atom)
             return up ? ex1(ctx, OP_NEG, x) : x;
         x = atom->op == OP_FLOORDIV ? NULL : replace_atom(&p, x, atom);
     }
