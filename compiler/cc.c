@@ -115,6 +115,7 @@ static void add_libraries(Compile *c, Words *words, const RuntimePlace *runtime)
 {
     if (!c->ctx->options.standalone)
         add_word(c, words, runtime->library);
+    add_word(c, words, "-Wl,--gc-sections");                /* of the runtime, what the trainer does not reach */
     add_words(c, words, getenv("LDFLAGS"));
     add_word(c, words, "-lm");
     add_word(c, words, "-lpthread");

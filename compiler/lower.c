@@ -163,6 +163,39 @@ static bool parse_size(const char *text, int64_t *value) {
     return errno == 0 && end != text && *end == 0 && v >= 1;
 }
 
+static bool int_literal(const Ast *a, int64_t *v) {
+    if (!a || a->kind != AST_INT)
+        return false;
+    *v = a->ival;
+    return true;
+}
+
+/* How many columns a data statement names: 'from columns 0:4' has 4; 0 when it does not say. */
+static int64_t columns_of(const Ast *data) {
+    for (const Ast *c = data->clauses; c; c = c->next) {
+        int64_t lo, hi, n = 0;
+        if (strcmp(c->text, "from") != 0)
+            continue;
+        if (c->a)
+            return int_literal(c->a, &lo) && int_literal(c->b, &hi) && lo < hi ? hi - lo : 0;
+        for (const Ast *name = c->items; name; name = name->next)
+            n++;
+        return n;
+    }
+    return 0;
+}
+
+/* The size that some data X[n, f] from columns 0:4, wherever it stands, gives to f. */
+static int64_t size_by_columns(const Ast *statements, const char *dim) {
+    for (const Ast *a = statements; a; a = a->next) {
+        const Ast *last = a->kind == AST_DATA && a->items ? a->items->next : NULL;
+        int64_t n = last && !last->next && last->kind == AST_NAME && strcmp(last->text, dim) == 0 ? columns_of(a) : 0;
+        if (n)
+            return n;
+    }
+    return 0;
+}
+
 static void size_of_dim(Lower *L, const Ast *a, Dim *d) {
     const Define *given = define_of(L, a->text);
     int64_t v;
@@ -187,6 +220,8 @@ static void size_of_dim(Lower *L, const Ast *a, Dim *d) {
             d->size = NULL;
         }
         d->failed = !d->size;
+    } else if (!d->batch && (v = size_by_columns(L->statements, a->text)) > 0) {
+        d->size = ex_int(L->ctx, v);
     }
     d->declared_size = d->size != NULL;
 }
@@ -273,14 +308,7 @@ static bool twice(Lower *L, const Ast *c, const Ast **first, const char *what) {
     return true;
 }
 
-static bool int_literal(const Ast *a, int64_t *v) {
-    if (!a || a->kind != AST_INT)
-        return false;
-    *v = a->ival;
-    return true;
-}
-
-static bool from_clause(Lower *L, const Ast *c, DataDecl *d, Val *shape) {
+static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
     if (!c->a) {
         d->columns = c->items;
         return true;
@@ -289,23 +317,7 @@ static bool from_clause(Lower *L, const Ast *c, DataDecl *d, Val *shape) {
         ERR(L, c->span, "E0220", "columns are given as two numbers, the first below the second: from columns 0:4");
         return false;
     }
-    (void)shape;
     return true;
-}
-
-/* 'from columns 0:4' says that the last axis of a matrix has 4. */
-static void size_from_columns(Lower *L, const DataDecl *d, Val *shape) {
-    int64_t n = d->hi - d->lo;
-    for (const Ast *i = d->columns; i; i = i->next)
-        n++;
-    if (shape->rank != 2 || n < 1)
-        return;
-    Dim *dim = (Dim *)(uintptr_t)shape->axis[1].dim;
-    if (dim && !dim->size && !dim->batch) {
-        dim->size = ex_int(L->ctx, n);
-        dim->bound_by_data = true;
-        shape->axis[1].size = dim->size;
-    }
 }
 
 static void lower_data(Lower *L, const Ast *a) {
@@ -351,7 +363,7 @@ static void lower_data(Lower *L, const Ast *a) {
             if (twice(L, c, &from, "'from'"))
                 fine = false;
             else
-                fine &= from_clause(L, c, &d, &shape);
+                fine &= from_clause(L, c, &d);
         } else {
             unknown_clause(L, c, "data", known, 7);
             fine = false;
@@ -368,7 +380,6 @@ static void lower_data(Lower *L, const Ast *a) {
             ((Dim *)(uintptr_t)shape.axis[k].dim)->bound_by_data = true;
     if (!s || !fine)
         return;
-    size_from_columns(L, &d, &shape);
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     d.node = node_leaf(ctx, L->graph, N_DATA, type, shape.rank, axis, L->graph->data.n, a->text, a->span);

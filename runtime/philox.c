@@ -48,7 +48,7 @@ static void draw_words(uint64_t seed, uint64_t key, uint64_t step, int64_t index
     uint64_t at = (uint64_t)index;
     const uint32_t counter[4] = { (uint32_t)at, (uint32_t)(at >> 32), (uint32_t)step, (uint32_t)(step >> 32) };
     uint32_t out[4];
-    philox(mix_bits(mix_bits(seed + 0x9E3779B97F4A7C15) + key), counter, out);
+    philox(mix_bits(seed) ^ key, counter, out);
     w[0] = out[0] | (uint64_t)out[1] << 32;
     w[1] = out[2] | (uint64_t)out[3] << 32;
 }
