@@ -18,7 +18,7 @@ static E fun(Ctx *ctx, Op op, E a) { return ex1(ctx, op, a); }
 static E sqr(Ctx *ctx, E a) { return mul(ctx, a, a); }
 
 /* 1 where a is chosen, 1/2 at a tie, 0 otherwise; for max a is chosen when it is larger. */
-static E share(Ctx *ctx, E chosen, E other, bool larger) {
+static E tie_share(Ctx *ctx, E chosen, E other, bool larger) {
     E wins = larger ? ex2(ctx, OP_LT, other, chosen) : ex2(ctx, OP_LT, chosen, other);
     return ex_where(ctx, wins, num(ctx, 1), ex_where(ctx, ex2(ctx, OP_EQ, chosen, other), num(ctx, 0.5), num(ctx, 0)));
 }
@@ -55,8 +55,8 @@ E derivative(Ctx *ctx, E e, int k, bool *known) {
     case OP_MOD:                                    /* a - b floor(a/b) */
         return k ? neg(ctx, ex2(ctx, OP_FLOORDIV, a, b)) : one;
     case OP_POW: return d_pow(ctx, a, b, k);
-    case OP_MAX: return share(ctx, e->arg[k], e->arg[1 - k], true);
-    case OP_MIN: return share(ctx, e->arg[k], e->arg[1 - k], false);
+    case OP_MAX: return tie_share(ctx, e->arg[k], e->arg[1 - k], true);
+    case OP_MIN: return tie_share(ctx, e->arg[k], e->arg[1 - k], false);
     case OP_ABS: return fun(ctx, OP_SIGN, a);       /* sign(0) = 0 */
     case OP_SIGN: case OP_FLOOR: case OP_CEIL: case OP_ROUND: return NULL;
     case OP_EQ: case OP_NE: case OP_LT: case OP_LE: case OP_AND: case OP_OR: case OP_NOT: case OP_ISNAN:

@@ -278,6 +278,13 @@ static void check_finite(Emit *e, const Stmt *s, Out *out) {
     str_free(&count);
 }
 
+static const char *sink_place(Emit *e, const Sink *to) {
+    if (to->home == HOME_LOAD)
+        return e->slot[to->place];
+    const char *array = to->home == HOME_GRAD ? "grad" : to->home == HOME_PARAM ? "param" : "output";
+    return arena_printf(e->ctx->arena, "run->%s[%d]", array, to->place);
+}
+
 static void sink(Emit *e, const Stmt *s, Out *out) {
     const Sink *to = s->sink;
     const char *type = c_type(s->item->node->type), *cast = s->item->node->type == T_INT ? "(double)" : "";
@@ -293,7 +300,7 @@ static void sink(Emit *e, const Stmt *s, Out *out) {
         if (to->home == HOME_LOAD)
             out_line(out, "*(%s *)ad_at(run->load, at[%d]) = %s;", type, to->place, name);
         else
-            out_line(out, "*(%s *)run->%s[%d] = %s;", type, to->home == HOME_GRAD ? "grad" : to->home == HOME_PARAM ? "param" : "output", to->place, name);
+            out_line(out, "*(%s *)%s = %s;", type, sink_place(e, to), name);
         break;
     case SINK_ASSERT: {
         Str text = {0};
@@ -307,7 +314,9 @@ static void sink(Emit *e, const Stmt *s, Out *out) {
         break;
     }
     case SINK_CHECK: check_finite(e, s, out); break;
-    case SINK_ARRAY: break;
+    case SINK_ARRAY:
+        out_line(out, "memcpy(%s, %s, sizeof %s);", sink_place(e, to), name, name);
+        break;
     }
 }
 
@@ -427,7 +436,9 @@ static void name_items(Emit *e, const Program *p) {
         case HOME_GRAD: it->name = e->grad[it->place]; break;
         case HOME_OUTPUT: it->name = e->output[it->place]; break;
         case HOME_PREV: case HOME_LOCAL: case HOME_WORK:
-            if (it->node->kind == N_PREV)
+            if (it->copied_out)
+                it->name = e->grad[it->place];
+            else if (it->node->kind == N_PREV)
                 it->name = name_new(e->ctx, e->scope, arena_printf(e->ctx->arena, "%s_prev", it->prev->node->name ? it->prev->node->name : "state"));
             else
                 it->name = name_new(e->ctx, e->scope, wish_of(it));

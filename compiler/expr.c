@@ -464,7 +464,13 @@ static const Ex *with_args(Ctx *ctx, const Ex *e, const Ex *const *arg, bool gua
     }
 }
 
-typedef struct { Ctx *ctx; Memo memo; VarMap map; ExLeaf leaf; void *data; bool guarded; } Walk;
+typedef struct {
+    Ctx *ctx;
+    Memo memo;
+    VarMap map; ExLeaf leaf; void *data;
+    const Ex *const *from, *const *to; int n;           /* ex_replace */
+    bool guarded;
+} Walk;
 
 static const Ex *walk(Walk *w, const Ex *e) {
     if (w->map && !e->has_var)
@@ -473,6 +479,9 @@ static const Ex *walk(Walk *w, const Ex *e) {
     if (done)
         return done;
     const Ex *made = NULL;
+    for (int k = 0; k < w->n; k++)
+        if (e == w->from[k])
+            return w->to[k];
     if (e->op == OP_VAR && w->map) {
         made = w->map(w->data, e->var);
         made = made ? made : e;
@@ -498,6 +507,10 @@ const Ex *ex_map_vars(Ctx *ctx, const Ex *e, VarMap map, void *data, bool guarde
 
 const Ex *ex_rebuild(Ctx *ctx, const Ex *e, ExLeaf leaf, void *data) {
     return e ? walk(&(Walk){.ctx = ctx, .leaf = leaf, .data = data}, e) : NULL;
+}
+
+const Ex *ex_replace(Ctx *ctx, const Ex *e, const Ex *const *from, const Ex *const *to, int n) {
+    return e ? walk(&(Walk){.ctx = ctx, .from = from, .to = to, .n = n}, e) : NULL;
 }
 
 static void visit(Ctx *ctx, const Ex *e, Memo *seen, void (*f)(void *, const Ex *), void *data) {

@@ -185,4 +185,4 @@ static const Ex *expand(void *data, GraphMap *map, const Ex *e) {
     return e->op == OP_READ_IF ? ex_rebuild(map->ctx, body, expand_guard, &x) : body;
 }
 
-Graph *fuse(Ctx *ctx, Graph *g) { return graph_map(ctx, g, expand, NULL); }
+Graph *fuse(Ctx *ctx, Graph *g) { return graph_map(ctx, g, expand, NULL, NULL); }

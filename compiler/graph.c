@@ -110,7 +110,7 @@ static bool same_node(const Node *a, const Node *b) {
 }
 
 /* The equal node that is there already, or this one. */
-static Node *share(Ctx *ctx, Graph *g, Node *n) {
+static Node *unique(Ctx *ctx, Graph *g, Node *n) {
     n->hash = node_hash(n);
     Node **slot = &g->table[n->hash % (uint64_t)TABLE];
     for (Node *old = *slot; old; old = old->chain)
@@ -180,7 +180,7 @@ Node *node_compute(Ctx *ctx, Graph *g, int rank, const Axis *axis, const int *ax
     n->body = rename_ex(&r, body);
     n->arg = arg ? rename_ex(&r, arg) : NULL;
     name_indices(ctx, n);
-    Node *made = share(ctx, g, n);
+    Node *made = unique(ctx, g, n);
     if (made == n)
         find_bounds(ctx, n);
     return made;
@@ -205,7 +205,7 @@ Node *node_scatter(Ctx *ctx, Graph *g, int rank, const Axis *axis, int nred, con
         n->target[k] = rename_ex(&r, target[k]);
     n->body = rename_ex(&r, body);
     name_indices(ctx, n);
-    return share(ctx, g, n);
+    return unique(ctx, g, n);
 }
 
 Node *node_opaque(Ctx *ctx, Graph *g, Opaque op, Node *input, const Ex *k, int rank, const Axis *axis, const char *name, Span span) {
@@ -213,7 +213,7 @@ Node *node_opaque(Ctx *ctx, Graph *g, Opaque op, Node *input, const Ex *k, int r
     *n = (Node){.kind = N_OPAQUE, .type = T_REAL, .rank = rank, .opaque = op, .input = input, .k = k, .name = name, .span = span};
     copy_axes(n, axis, rank);
     name_indices(ctx, n);
-    return share(ctx, g, n);
+    return unique(ctx, g, n);
 }
 
 Group *group_new(Ctx *ctx, Graph *g, int dir, const Ex *size, const char *name) {
@@ -423,7 +423,7 @@ void graph_live(Ctx *ctx, const Graph *g, bool *live) {
         }
 }
 
-typedef struct { GraphMap *map; ReadMap read; void *data; } Mapping;
+typedef struct { GraphMap *map; ReadMap read; BodyMap body; void *data; } Mapping;
 
 static const Ex *mapped_read(void *data, const Ex *e) {
     Mapping *m = data;
@@ -439,6 +439,12 @@ static const Ex *mapped_read(void *data, const Ex *e) {
 }
 
 static const Ex *map_ex(Mapping *m, const Ex *e) { return ex_rebuild(m->map->ctx, e, mapped_read, m); }
+const Ex *graph_map_ex(GraphMap *map, const Ex *e) { return map_ex(map->mapping, e); }
+
+static const Ex *map_body(Mapping *m, const Node *n) {
+    const Ex *e = map_ex(m, n->body);
+    return m->body ? m->body(m->data, m->map, n, e) : e;
+}
 
 static Node *map_compute(Mapping *m, const Node *n) {
     Ctx *ctx = m->map->ctx;
@@ -449,12 +455,12 @@ static Node *map_compute(Mapping *m, const Node *n) {
     for (int k = 0; k < n->nred; k++)
         red[k] = (Index){.var = n->rank + k, .lo = map_ex(m, n->red[k].lo), .hi = map_ex(m, n->red[k].hi), .name = n->red[k].name};
     if (n->kind == N_COMPUTE)
-        return node_compute(ctx, m->map->made, n->rank, n->axis, var, n->nred, red, n->reduce, map_ex(m, n->body),
+        return node_compute(ctx, m->map->made, n->rank, n->axis, var, n->nred, red, n->reduce, map_body(m, n),
                             n->arg ? map_ex(m, n->arg) : NULL, n->name, n->span, 0);
     const Ex *target[MAX_RANK];
     for (int k = 0; k < n->rank; k++)
         target[k] = map_ex(m, n->target[k]);
-    return node_scatter(ctx, m->map->made, n->rank, n->axis, n->nred, red, target, map_ex(m, n->body), n->name, n->span);
+    return node_scatter(ctx, m->map->made, n->rank, n->axis, n->nred, red, target, map_body(m, n), n->name, n->span);
 }
 
 static Node *map_node(Mapping *m, const Node *n, Group **groups) {
@@ -497,10 +503,11 @@ static void map_roots(Mapping *m, Graph *g) {
 
 #define COPY_VEC(ctx, to, from) for (int k_ = 0; k_ < (from).n; k_++) vec_push(ctx, &(to), (from).at[k_])
 
-Graph *graph_map(Ctx *ctx, const Graph *old, ReadMap read, void *data) {
+Graph *graph_map(Ctx *ctx, const Graph *old, ReadMap read, BodyMap body, void *data) {
     Graph *g = graph_new(ctx);
     GraphMap map = {.ctx = ctx, .old = old, .made = g, .node = NEWN(ctx, Node *, old->node.n + 1), .live = NEWN(ctx, bool, old->node.n + 1)};
-    Mapping m = {&map, read, data};
+    Mapping m = {&map, read, body, data};
+    map.mapping = &m;
     Group **groups = NEWN(ctx, Group *, old->group.n + 1);
     g->precision = old->precision;
     g->name = old->name;

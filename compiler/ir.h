@@ -112,6 +112,7 @@ const Ex *ex_map_vars(Ctx *, const Ex *, VarMap, void *data, bool guarded);
  * rebuilt), or NULL to keep it. */
 typedef const Ex *(*ExLeaf)(void *data, const Ex *e);
 const Ex *ex_rebuild(Ctx *, const Ex *, ExLeaf, void *data);
+const Ex *ex_replace(Ctx *, const Ex *, const Ex *const *from, const Ex *const *to, int n);
 void ex_print(Ctx *, const Ex *, const Node *in, Str *out);     /* names of in's indices; in may be NULL */
 
 /* ---------------------------------------------------------------- poly.c, prove.c: index arithmetic */
@@ -259,9 +260,11 @@ bool verify(Ctx *, const Graph *);      /* bug() naming ctx->pass when an invari
 /* Rebuilds the graph: live nodes in order, each of their expressions with its reads (arguments first) replaced by
  * read(data, map, e): an expression over new nodes, or NULL for the plain read of map->node[e->node->id]. Drops what no
  * root reaches. The base of every pass: with read NULL it is the empty pass, which shares and prunes. */
-typedef struct { Ctx *ctx; const Graph *old; Graph *made; Node **node; bool *live; } GraphMap;
+typedef struct { Ctx *ctx; const Graph *old; Graph *made; Node **node; bool *live; void *mapping; } GraphMap;
 typedef const Ex *(*ReadMap)(void *data, GraphMap *, const Ex *read);
-Graph *graph_map(Ctx *, const Graph *, ReadMap, void *data);
+typedef const Ex *(*BodyMap)(void *data, GraphMap *, const Node *old, const Ex *mapped);    /* a last word on a body */
+Graph *graph_map(Ctx *, const Graph *, ReadMap, BodyMap, void *data);
+const Ex *graph_map_ex(GraphMap *, const Ex *old);      /* while mapping: the same over new nodes */
 void graph_live(Ctx *, const Graph *, bool *live);      /* [node id] what the roots reach */
 const Ex *node_at(Ctx *, Node *, const Ex *const *index);       /* ex_read, unguarded */
 
@@ -279,6 +282,7 @@ bool gradient(const Builder *, Node *s, const Ex *seed, Node *const *x, int n, c
 
 Graph *differentiate(Ctx *, Graph *);       /* requires: losses. ensures: params[].grad */
 Graph *simplify(Ctx *, Graph *);            /* algebraic laws, sharing, pruning */
+Graph *share(Ctx *, Graph *);               /* a costly term of several nodes becomes a node of its own */
 Graph *fuse(Ctx *, Graph *);                /* substitutes nodes into their only reader where nothing is computed twice */
 Stage *stage(Ctx *, const Graph *);         /* [node id] the earliest stage at which it can be known */
 

@@ -19,6 +19,7 @@ static void pass_specialise(Compile *c) { specialise(c); }
 static void pass_lower(Compile *c) { c->graph = lower(c->ctx, c->ast, c->file); }
 static void pass_differentiate(Compile *c) { c->graph = differentiate(c->ctx, c->graph); }
 static void pass_simplify(Compile *c) { c->graph = simplify(c->ctx, c->graph); }
+static void pass_share(Compile *c) { c->graph = share(c->ctx, c->graph); }
 static void pass_fuse(Compile *c) { c->graph = fuse(c->ctx, c->graph); }
 static void pass_schedule(Compile *c) { c->loops = schedule(c->ctx, c->graph); }
 static void pass_emit(Compile *c)
@@ -43,6 +44,7 @@ static const Pass passes[] = {
     {"lower",         pass_lower,         REQUIRED, AFTER_ERRORS, "syntax tree -> graph; names, shapes and types are right"},
     {"differentiate", pass_differentiate, REQUIRED, false,        "every param that can learn has its adjoint"},
     {"simplify",      pass_simplify,      OPTIONAL, false,        "algebraic laws; equal nodes are one, dead ones gone"},
+    {"share",         pass_share,         OPTIONAL, false,        "a costly term of several nodes is computed once"},
     {"fuse",          pass_fuse,          OPTIONAL, false,        "a node read once is substituted into its reader"},
     {"schedule",      pass_schedule,      REQUIRED, false,        "graph -> loop tree; every decision is made"},
     {"emit",          pass_emit,          REQUIRED, false,        "loop tree -> C text"},

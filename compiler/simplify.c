@@ -28,6 +28,6 @@ static const Ex *see_through(void *data, GraphMap *m, const Ex *read) {
 
 /* requires: adjoints. ensures: no equal nodes, no dead ones. keeps: spans, names. */
 Graph *simplify(Ctx *ctx, Graph *g) {
-    g = graph_map(ctx, g, see_through, NULL);
-    return graph_map(ctx, g, NULL, NULL);
+    g = graph_map(ctx, g, see_through, NULL, NULL);
+    return graph_map(ctx, g, NULL, NULL, NULL);
 }

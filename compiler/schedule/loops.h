@@ -1,6 +1,6 @@
 /* loops.h: the back end's own types, from programs to loops.
  *
- *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c-> fewer items -place.c-> loops
+ *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c,common.c-> fewer items -place.c-> loops
  *           -statements.c-> statements -share.c-> named values -names.c-> a Loops that emit.c lays out
  *
  * A Program is one function of the emitted file. It owns copies of the nodes that it needs, so that every program folds,
@@ -46,6 +46,7 @@ struct Item {
     Home home; int place;       /* place: in params, data ... */
     int nkept, kept[MAX_RANK];  /* the axes its storage has; the others are those of the loops around */
     bool on_stack;              /* HOME_LOCAL with axes: an array on the stack */
+    bool copied_out;            /* it accumulates on the stack what is a sink's */
     Block *declared;            /* of HOME_LOCAL */
     bool accumulates;           /* in a scalar of its own, stored when complete */
     const char *name, *total;   /* C names: of the value; of the scalar it accumulates in */
@@ -142,6 +143,9 @@ void guards_to_bounds(Program *);
 
 /* fuse.c */
 void fuse_items(Program *);
+
+/* common.c */
+void share_parts(Program *);
 
 /* place.c, store.c, statements.c, share.c, names.c */
 void place_items(Program *);

@@ -95,6 +95,19 @@ static void store_prev(Program *p, Item *prev) {
     }
 }
 
+/* A small result that a loop around it accumulates, a gradient for one, does so on the stack, where a compiler can
+ * keep it in registers, and is copied out at the end. */
+static void accumulate_near(Program *p, const Sink *sink) {
+    Item *it = sink->item;
+    if (sink->kind != SINK_ARRAY || sink->home != HOME_GRAD || it->first_red < 0 || it->accumulates || it->node->kind != N_COMPUTE || !small(p, it))
+        return;
+    it->home = HOME_LOCAL;
+    it->on_stack = it->copied_out = true;
+    Stmt *s = stmt_new(p, S_SINK, it);
+    s->sink = sink;
+    block_add(p->body, s);
+}
+
 void store_items(Program *p) {
     recurrence_storage(p);
     for (int k = 0; k < p->item.n; k++) {
@@ -117,4 +130,6 @@ void store_items(Program *p) {
         keep_axes(p, it, it->state && depth > 1 ? 1 : depth);  /* at its end a step is copied as a whole */
         it->accumulates = it->first_red >= 0 && axes_come_first(it);
     }
+    for (int k = 0; k < p->sink.n; k++)
+        accumulate_near(p, &p->sink.at[k]);
 }
