@@ -1,7 +1,7 @@
 /* loops.h: the back end's own types, from programs to loops.
  *
  *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c,common.c-> fewer items -place.c-> loops
- *           -statements.c-> statements -share.c-> named values -names.c-> a Loops that emit.c lays out
+ *           -statements.c-> statements -temps.c-> named values -names.c-> a Loops that emit.c lays out
  *
  * A Program is one function of the emitted file. It owns copies of the nodes that it needs, so that every program folds,
  * fuses and contracts by its own uses. An Item is a node that is computed, with the loops it stands in and the place
@@ -122,6 +122,7 @@ struct Loops {
 int ex_cost(Ctx *, const Ex *);                                  /* rough count of its real work; reads and index arithmetic are free */
 bool is_costly(Ctx *, const Ex *);
 bool is_read(const Ex *);
+const Ex *ex_with_args(Ctx *, const Ex *, const Ex *const *arg);
 int node_parts(Node *, const Ex **part[]);                  /* addresses of all expressions of a node: how many, MAX_PARTS at most */
 void node_rewrite(Ctx *, Node *, ExLeaf, void *);           /* ex_rebuild of all of them */
 
@@ -147,7 +148,7 @@ void fuse_items(Program *);
 /* common.c */
 void share_parts(Program *);
 
-/* place.c, store.c, statements.c, share.c, names.c */
+/* place.c, store.c, statements.c, temps.c, names.c */
 void place_items(Program *);
 void store_items(Program *);
 void lower_items(Program *);

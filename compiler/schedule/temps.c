@@ -1,4 +1,4 @@
-/* share.c: names for values that are used twice, and invariants out of loops.
+/* temps.c: names for values that are used twice, and invariants out of loops.
  *
  * In: statements whose expressions share parts. Out: declarations before them: a part with two uses is named where it
  * is first needed; a part that costs something, or that reads memory, and does not depend on the loop it stands in is
