@@ -1,6 +1,6 @@
 /* loops.h: the back end's own types, from programs to loops.
  *
- *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c,common.c-> fewer items -place.c-> loops
+ *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c-> fewer items -place.c-> loops
  *           -statements.c-> statements -temps.c-> named values -names.c-> a Loops that emit.c lays out
  *
  * A Program is one function of the emitted file. It owns copies of the nodes that it needs, so that every program folds,
@@ -122,7 +122,6 @@ struct Loops {
 int ex_cost(Ctx *, const Ex *);                                  /* rough count of its real work; reads and index arithmetic are free */
 bool is_costly(Ctx *, const Ex *);
 bool is_read(const Ex *);
-const Ex *ex_with_args(Ctx *, const Ex *, const Ex *const *arg);
 int node_parts(Node *, const Ex **part[]);                  /* addresses of all expressions of a node: how many, MAX_PARTS at most */
 void node_rewrite(Ctx *, Node *, ExLeaf, void *);           /* ex_rebuild of all of them */
 
@@ -144,9 +143,6 @@ void guards_to_bounds(Program *);
 
 /* fuse.c */
 void fuse_items(Program *);
-
-/* common.c */
-void share_parts(Program *);
 
 /* place.c, store.c, statements.c, temps.c, names.c */
 void place_items(Program *);

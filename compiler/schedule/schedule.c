@@ -12,7 +12,6 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
         recurrences(p);
         guards_to_bounds(p);
         fuse_items(p);
-        share_parts(p);
         guards_to_bounds(p);
         place_items(p);
         store_items(p);

@@ -53,12 +53,3 @@ void node_rewrite(Ctx *ctx, Node *n, ExLeaf leaf, void *data) {
     for (int k = node_parts(n, part) - 1; k >= 0; k--)
         *part[k] = ex_rebuild(ctx, *part[k], leaf, data);
 }
-
-/* The same operation on other arguments. */
-const Ex *ex_with_args(Ctx *ctx, const Ex *e, const Ex *const *arg) {
-    if (is_read(e))
-        return ex_read(ctx, e->node, arg, e->op == OP_READ_IF);
-    if (e->op == OP_CHECK)
-        return ex_check(ctx, arg[0], arg[1], e->span);
-    return e->op == OP_DRAW ? ex_draw(ctx, e->var, (uint64_t)e->i, arg[0]) : ex_op(ctx, e->op, arg);
-}
