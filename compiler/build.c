@@ -41,11 +41,10 @@ static const Ex *identity_of(Ctx *ctx, Reduce reduce, Type type) {
     }
 }
 
-static bool contained(Ctx *ctx, const Ex *g, const Builder *b, const bool *used) {
+static bool contained(const Ex *g, const Builder *b, const bool *used) {
     for (int k = 0; k < b->nouter; k++)
         if (!used[b->outer[k].var] && ex_uses_var(g, b->outer[k].var))
             return false;
-    (void)ctx;
     return true;
 }
 
@@ -72,7 +71,7 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
     if (!needs_guard(ctx, n->body) && !needs_guard(ctx, n->arg))
         return all;
     for (int k = 0; k < b->nguards; k++) {
-        const Ex *g = contained(ctx, b->guard[k], b, used) ? b->guard[k] : project(b, b->guard[k], used);
+        const Ex *g = contained(b->guard[k], b, used) ? b->guard[k] : project(b, b->guard[k], used);
         all = g ? ex_and(ctx, all, g) : all;
     }
     for (int k = 0; k < b->nouter; k++) {           /* j in i+1:n is an axis over 0..n-1 */
@@ -81,13 +80,13 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
             continue;
         const Ex *v = ex_var(ctx, x->var);
         const Ex *in = ex_and(ctx, ex2(ctx, OP_LE, x->lo, v), ex2(ctx, OP_LT, v, x->hi));
-        if (contained(ctx, in, b, used))
+        if (contained(in, b, used))
             all = ex_and(ctx, all, in);
     }
     return all;
 }
 
-typedef struct { Ctx *ctx; int from[MAX_RANK]; const Ex *to[MAX_RANK]; int n; } Replace;
+typedef struct { int from[MAX_RANK]; const Ex *to[MAX_RANK]; int n; } Replace;
 static const Ex *replaced(void *data, int var) {
     Replace *r = data;
     for (int k = 0; k < r->n; k++)
@@ -154,9 +153,85 @@ static void collect(const Builder *b, const Build *n, bool *used) {
     }
 }
 
-const Ex *build_read(const Builder *b, const Build *own) {
+/* ---------------------------------------------------------------- sum[k in K] where(k == e, x, 0) is x at e */
+
+/* An equality among the conditions that hold that says what variable v is: *value, without v. */
+static bool says(Ctx *ctx, const Ex *c, int v, const Ex **value) {
+    const Ex *coefficient, *rest;
+    int64_t sign;
+    if (c->op == OP_AND)
+        return says(ctx, c->arg[0], v, value) || says(ctx, c->arg[1], v, value);
+    if (c->op != OP_EQ || c->arg[0]->type != T_INT || c->arg[1]->type != T_INT || !ex_uses_var(c, v))
+        return false;
+    if (!linear_in(ctx, ex2(ctx, OP_SUB, c->arg[0], c->arg[1]), v, &coefficient, &rest) || !ex_is_int(coefficient, &sign)
+        || (sign != 1 && sign != -1))
+        return false;
+    *value = ex2(ctx, OP_MUL, ex_int(ctx, -sign), rest);
+    return true;
+}
+
+/* Other ranges may not depend on v when the value depends on them. */
+static bool independent(const Build *n, int at, const Ex *value) {
+    for (int k = 0; k < n->nred; k++)
+        if (k != at && ex_uses_var(value, n->red[k].var) && (ex_uses_var(n->red[k].lo, n->red[at].var) || ex_uses_var(n->red[k].hi, n->red[at].var)))
+            return false;
+    for (int k = 0; k < n->nred; k++)
+        if (k != at && ex_uses_var(value, n->red[k].var) && (ex_uses_var(n->red[at].lo, n->red[k].var) || ex_uses_var(n->red[at].hi, n->red[k].var)) && k > at)
+            return false;
+    return true;
+}
+
+static const Ex *in_range(Ctx *ctx, const Build *n, const Ex *value, const Index *x) {
+    Range range[3 * MAX_RANK];
+    int count = 0;
+    for (int k = 0; k < n->rank; k++)
+        range[count++] = (Range){n->axis_var[k], ex_int(ctx, 0), n->axis[k].size};
+    for (int k = 0; k < n->nred; k++)
+        if (n->red[k].var != x->var)
+            range[count++] = (Range){n->red[k].var, n->red[k].lo, n->red[k].hi};
+    Facts facts = {.range = range, .nranges = count};
+    const Ex *all = ex_bool(ctx, true);
+    if (!prove_nonnegative(ctx, ex2(ctx, OP_SUB, value, x->lo), &facts))
+        all = ex_and(ctx, all, ex2(ctx, OP_LE, x->lo, value));
+    if (!prove_nonnegative(ctx, ex2(ctx, OP_SUB, ex2(ctx, OP_SUB, x->hi, value), ex_int(ctx, 1)), &facts))
+        all = ex_and(ctx, all, ex2(ctx, OP_LT, value, x->hi));
+    return all;
+}
+
+/* Removes one such index; false when there is none. */
+static bool drop_index(Ctx *ctx, Build *n) {
+    const Ex *body = n->body, *value = NULL;
+    if (n->reduce != R_SUM || body->op != OP_WHERE || !ex_is_number(body->arg[2], 0))
+        return false;
+    for (int k = 0; k < n->nred; k++) {
+        if (!says(ctx, body->arg[0], n->red[k].var, &value) || !independent(n, k, value))
+            continue;
+        Index gone = n->red[k];
+        Replace r = {.from = {gone.var}, .to = {value}, .n = 1};
+        const Ex *inside = in_range(ctx, n, value, &gone);
+        bool guarded = inside->op != OP_BOOL || body->has_guarded;
+        for (int j = k; j + 1 < n->nred; j++)
+            n->red[j] = n->red[j + 1];
+        n->nred--;
+        for (int j = 0; j < n->nred; j++) {
+            n->red[j].lo = ex_map_vars(ctx, n->red[j].lo, replaced, &r, false);
+            n->red[j].hi = ex_map_vars(ctx, n->red[j].hi, replaced, &r, false);
+        }
+        n->body = ex_where(ctx, ex_and(ctx, inside, ex_map_vars(ctx, body->arg[0], replaced, &r, guarded)),
+                           ex_map_vars(ctx, body->arg[1], replaced, &r, guarded), body->arg[2]);
+        n->reduce = n->nred ? R_SUM : R_NONE;
+        return true;
+    }
+    return false;
+}
+
+const Ex *build_read(const Builder *b, const Build *given) {
     Ctx *ctx = b->ctx;
     bool used[VAR_SCOPE + 4096] = {0};
+    Build simpler = *given;
+    while (drop_index(ctx, &simpler))
+        continue;
+    const Build *own = &simpler;
     collect(b, own, used);
     for (int k = 0; k < own->rank; k++)             /* a row whose length depends on an index is stored in a full one */
         if (own->axis[k].size->has_var)
@@ -167,7 +242,7 @@ const Ex *build_read(const Builder *b, const Build *own) {
     memcpy(n.red, own->red, sizeof n.red);
     use(ctx, guard, used);
     const Ex *index[2 * MAX_RANK];
-    Replace shift = {.ctx = ctx};
+    Replace shift = {0};
     bool fits = b->outer_last ? add_own(b, own, &n, index) && add_outer(b, used, &n, index, &shift)
                               : add_outer(b, used, &n, index, &shift) && add_own(b, own, &n, index);
     if (!fits)
