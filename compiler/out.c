@@ -53,7 +53,7 @@ void out_comment(Str *out, const char *text) {
         if (*c == '\n' || *c == '\r' || *c == '\t')
             str_add(out, " ");
         else if ((unsigned char)*c < 32 || (unsigned char)*c > 126)
-            str_add(out, "?%s", c[1] == '?' ? " " : "");
+            str_add(out, ".");
         else
             str_add(out, pair ? "%c " : "%c", *c);
     }

@@ -13,7 +13,7 @@
 
 enum { LOOP_VAR = 1024, MAX_INDEX = 2 * MAX_RANK, MAX_PARTS = 3 * MAX_RANK + 4, STACK_BYTES = 4096 };
 
-typedef enum { RUN_LOAD, RUN_INIT, RUN_STEP, RUN_EVAL, RUN_OUTPUT, RUN_TRACE, RUNS } RunKind;
+typedef enum { RUN_LOAD, RUN_INIT, RUN_STEP, RUN_EVAL, RUN_OUTPUT, RUN_TRACE, RUN_JACOBIAN, RUNS } RunKind;
 
 /* Where values live. The first four are read only. */
 typedef enum { HOME_DATA, HOME_MASK, HOME_PARAM, HOME_HYPER, HOME_LOAD, HOME_PREV, HOME_LOCAL, HOME_WORK, HOME_GRAD, HOME_OUTPUT } Home;
@@ -126,6 +126,7 @@ int node_parts(Node *, const Ex **part[]);                  /* addresses of all 
 void node_rewrite(Ctx *, Node *, ExLeaf, void *);           /* ex_rebuild of all of them */
 
 /* program.c */
+bool has_run(const Graph *, RunKind);                       /* RUN_JACOBIAN is there for lm() alone */
 void choose_slots(Ctx *, Loops *);                          /* which nodes load stores */
 Program *program_new(Ctx *, Loops *, RunKind);
 Item *program_compute(Program *, int rank, const Axis *, const Ex *body, const char *name, Span);   /* a pointwise node made here */

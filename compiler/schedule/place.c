@@ -110,6 +110,20 @@ static int find_class(int *up, int c) {
     return c;
 }
 
+/* An axis that nobody named has the dim of the others of its class, when it is of that size. */
+static void name_axes(Program *p, const Dim **dim_of) {
+    for (int pass = 0; pass < 2; pass++)
+        for (int k = 0; k < p->item.n; k++)
+            for (int a = 0; a < p->item.at[k]->node->rank; a++) {
+                Axis *axis = &p->item.at[k]->node->axis[a];
+                const Dim **dim = &dim_of[p->item.at[k]->class_of[a]];
+                if (axis->dim && !*dim)
+                    *dim = axis->dim;
+                if (pass && !axis->dim && *dim && (*dim)->size == axis->size)
+                    axis->dim = *dim;
+            }
+}
+
 /* Two indices are of one class when one item reads another (or both a third) at that index. */
 static void find_classes(Program *p) {
     int n = p->item.n * MAX_INDEX;
@@ -126,6 +140,7 @@ static void find_classes(Program *p) {
     for (int k = 0; k < p->item.n; k++)
         for (int v = 0; v < MAX_INDEX; v++)
             p->item.at[k]->class_of[v] = find_class(up, k * MAX_INDEX + v);
+    name_axes(p, NEWN(p->ctx, const Dim *, n + 1));
 }
 
 /* ---------------------------------------------------------------- clusters */

@@ -222,10 +222,18 @@ static void sinks(Program *p) {
         sinks_of_lets(p);
         sinks_of_losses(p);
         break;
+    case RUN_JACOBIAN:                              /* behind the model's own outputs, see adrt.h */
+        if (g->residual) {
+            sink_array(p, HOME_OUTPUT, g->outputs.n, g->residual, 1, g->residual->axis, g->residual->span, "residual");
+            sink_array(p, HOME_OUTPUT, g->outputs.n + 1, g->jacobian, 2, g->jacobian->axis, g->residual->span, "jacobian");
+        }
+        break;
     case RUNS:
         break;
     }
 }
+
+bool has_run(const Graph *g, RunKind kind) { return kind != RUN_JACOBIAN || g->jacobian; }
 
 /* ---------------------------------------------------------------- what load stores */
 
@@ -266,6 +274,8 @@ void choose_slots(Ctx *ctx, Loops *l) {
         store_at_load(&s, g->params.at[k].grad);
     for (int k = 0; k < g->metrics.n; k++)
         store_at_load(&s, g->metrics.at[k].node);
+    store_at_load(&s, g->jacobian);
+    store_at_load(&s, g->residual);
     for (int k = 0; k < g->asserts.n; k++)
         if (l->stage[g->asserts.at[k].node->id] > STAGE_LOAD)
             store_at_load(&s, g->asserts.at[k].node);
@@ -398,7 +408,7 @@ static void name_unnamed(Program *p) {
 Program *program_new(Ctx *ctx, Loops *loops, RunKind kind) {
     Program *p = NEW(ctx, Program);
     *p = (Program){.ctx = ctx, .graph = loops->graph, .loops = loops, .kind = kind};
-    p->training = kind == RUN_STEP || kind == RUN_TRACE;
+    p->training = kind == RUN_STEP || kind == RUN_TRACE || kind == RUN_JACOBIAN;
     p->unfused = kind == RUN_TRACE;
     p->copy = NEWN(ctx, Item *, loops->graph->node.n + 1);
     sinks(p);
