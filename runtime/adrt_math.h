@@ -102,18 +102,78 @@ static inline float ad_modf(float a, float b) {
 
 static inline float ad_floordivf(float a, float b) { return (float)ad_floordiv((double)a, (double)b); }
 
+/* ---------------------------------------------------------------- exp, tanh, log in single precision
+ *
+ * Computed in double, without a branch or a call, so that loops of them become vector code; the error before the one
+ * rounding to float is below 0.1 ulp. In double precision they are libm's. */
+
+static inline double ad_from_bits(uint64_t bits) {
+    union { uint64_t bits; double x; } u = {bits};
+    return u.x;
+}
+
+static inline uint64_t ad_to_bits(double x) {
+    union { double x; uint64_t bits; } u = {x};
+    return u.bits;
+}
+
+/* exp(x) = 2^k exp(r), |r| <= log(2) / 2; k comes out of the low bits of a sum with 1.5 * 2^52. */
+static inline double ad_exp_single(float x) {
+    const double magic = 6755399441055744.0;
+    double v = x > 90 ? 90 : x < -110 ? -110 : (double)x, shifted = v * 1.4426950408889634 + magic, k = shifted - magic;
+    double r = v - k * 0.69314718055994531, p = 1.0 / 40320 + r * (1.0 / 362880);
+    p = 1.0 / 24 + r * (1.0 / 120 + r * (1.0 / 720 + r * (1.0 / 5040 + r * p)));
+    p = 1 + r * (1 + r * (1.0 / 2 + r * (1.0 / 6 + r * p)));
+    return p * ad_from_bits((ad_to_bits(shifted) + 1023) << 52);
+}
+
+static inline float ad_expf(float x) { return (float)ad_exp_single(x); }
+
+/* tanh(x) = (1 - e) / (1 + e), e = exp(-2 |x|); the series where 1 - e would cancel. */
+static inline float ad_tanhf(float x) {
+    double v = (double)x, q = v * v, e = ad_exp_single(-2 * fabsf(x)), t = (1 - e) / (1 + e);
+    return fabsf(x) < 0.02f ? (float)(v * (1 + q * (-1.0 / 3 + q * (2.0 / 15)))) : x < 0 ? (float)-t : (float)t;
+}
+
+/* log(u) = k log(2) + 2 atanh(s), u = 2^k m, m in [sqrt(1/2), sqrt(2)), s = (m - 1) / (m + 1); 0 < u < inf, normal. */
+static inline double ad_log_positive(double u) {
+    uint64_t bits = ad_to_bits(u), shifted = bits - 0x3fe6a09e667f3bcdu;
+    int32_t k = (int32_t)((int64_t)shifted >> 52);
+    double m = ad_from_bits(bits - ((uint64_t)(int64_t)k << 52)), s = (m - 1) / (m + 1), q = s * s;
+    double p = 2 + q * (2.0 / 3 + q * (2.0 / 5 + q * (2.0 / 7 + q * (2.0 / 9 + q * (2.0 / 11)))));
+    return k * 0.69314718055994531 + s * p;
+}
+
+static inline float ad_logf(float x) {
+    float y = (float)ad_log_positive((double)x);
+    return x > 0 && x < INFINITY ? y : x == 0 ? -INFINITY : x > 0 ? x : NAN;
+}
+
+/* log1p(x) = log(u) x / (u - 1), u = 1 + x rounded: the rounding of u cancels. */
+static inline float ad_log1pf(float x) {
+    double u = 1 + (double)x, d = u - 1;
+    float y = (float)(ad_log_positive(u) * ((double)x / (d != 0 ? d : 1)));
+    y = d == 0 ? x : y;
+    return u > 0 && x < INFINITY ? y : u == 0 ? -INFINITY : u > 0 ? x : NAN;
+}
+
+static inline double ad_exp(double x) { return exp(x); }
+static inline double ad_log(double x) { return log(x); }
+static inline double ad_log1p(double x) { return log1p(x); }
+static inline double ad_tanh(double x) { return tanh(x); }
+
 static inline double ad_sigmoid(double x) {
     double e = exp(-fabs(x)), r = 1 / (1 + e);
     return x >= 0 ? r : e * r;
 }
 
 static inline float ad_sigmoidf(float x) {
-    float e = expf(-fabsf(x)), r = 1 / (1 + e);
-    return x >= 0 ? r : e * r;
+    double e = ad_exp_single(-fabsf(x)), r = 1 / (1 + e);
+    return x >= 0 ? (float)r : (float)(e * r);
 }
 
 static inline double ad_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
-static inline float ad_softplusf(float x) { return (x > 0 ? x : 0) + log1pf(expf(-fabsf(x))); }
+static inline float ad_softplusf(float x) { return (x > 0 ? x : 0) + ad_log1pf(ad_expf(-fabsf(x))); }
 
 static inline double ad_sech2(double x) {
     double e = exp(-2 * fabs(x)), s = 1 + e;
@@ -121,8 +181,8 @@ static inline double ad_sech2(double x) {
 }
 
 static inline float ad_sech2f(float x) {
-    float e = expf(-2 * fabsf(x)), s = 1 + e;
-    return 4 * e / (s * s);
+    double e = ad_exp_single(-2 * fabsf(x)), s = 1 + e;
+    return (float)(4 * e / (s * s));
 }
 
 /* ---------------------------------------------------------------- the normal distribution */
