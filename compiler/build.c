@@ -181,9 +181,10 @@ static bool independent(const Build *n, int at, const Ex *value) {
     return true;
 }
 
-static const Ex *in_range(Ctx *ctx, const Build *n, const Ex *value, const Index *x) {
-    Range range[3 * MAX_RANK];
-    int count = 0;
+static const Ex *in_range(const Builder *b, const Build *n, const Ex *value, const Index *x) {
+    Ctx *ctx = b->ctx;
+    Range range[256];
+    int count = outer_facts(b, range).nranges;
     for (int k = 0; k < n->rank; k++)
         range[count++] = (Range){n->axis_var[k], ex_int(ctx, 0), n->axis[k].size};
     for (int k = 0; k < n->nred; k++)
@@ -199,7 +200,8 @@ static const Ex *in_range(Ctx *ctx, const Build *n, const Ex *value, const Index
 }
 
 /* Removes one such index; false when there is none. */
-static bool drop_index(Ctx *ctx, Build *n) {
+static bool drop_index(const Builder *b, Build *n) {
+    Ctx *ctx = b->ctx;
     const Ex *body = n->body, *value = NULL;
     if (n->reduce != R_SUM || body->op != OP_WHERE || !ex_is_number(body->arg[2], 0))
         return false;
@@ -208,7 +210,7 @@ static bool drop_index(Ctx *ctx, Build *n) {
             continue;
         Index gone = n->red[k];
         Replace r = {.from = {gone.var}, .to = {value}, .n = 1};
-        const Ex *inside = in_range(ctx, n, value, &gone);
+        const Ex *inside = in_range(b, n, value, &gone);
         bool guarded = inside->op != OP_BOOL || body->has_guarded;
         for (int j = k; j + 1 < n->nred; j++)
             n->red[j] = n->red[j + 1];
@@ -229,7 +231,7 @@ const Ex *build_read(const Builder *b, const Build *given) {
     Ctx *ctx = b->ctx;
     bool used[VAR_SCOPE + 4096] = {0};
     Build simpler = *given;
-    while (drop_index(ctx, &simpler))
+    while (drop_index(b, &simpler))
         continue;
     const Build *own = &simpler;
     collect(b, own, used);

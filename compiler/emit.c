@@ -514,10 +514,11 @@ static void begin_function(Emit *e, const Program *p) {
     memset(e->dim_used, 0, sizeof *e->dim_used * (size_t)(e->row.n + 1));
 }
 
-static const char *const run_name[RUNS] = {"load", "init", "step", "eval", "output", "trace"};
+static const char *const run_name[RUNS] = {"load", "init", "step", "eval", "output", "trace", "jacobian"};
 static const char *const run_purpose[RUNS] = {
     "What depends on data alone: once.", "Fills of params, arguments of draws, bounds.", "Losses and their gradients.",
     "Losses and metrics, in evaluation mode.", "Outputs, in evaluation mode.", "Every value in order, up to the first that is not finite.",
+    "Residuals and their Jacobian.",
 };
 
 static void function(Emit *e, RunKind kind, Out *out) {
@@ -695,7 +696,7 @@ static void name_all(Emit *e) {
     e->constant = names_of(e, g->dims.n), e->size = names_of(e, g->dims.n);
     e->data = names_of(e, g->data.n), e->mask = names_of(e, g->data.n);
     e->param = names_of(e, g->params.n), e->grad = names_of(e, g->params.n);
-    e->hyper = names_of(e, g->hypers.n), e->output = names_of(e, g->outputs.n), e->slot = names_of(e, e->loops->slot.n);
+    e->hyper = names_of(e, g->hypers.n), e->output = names_of(e, g->outputs.n + 2), e->slot = names_of(e, e->loops->slot.n);
     for (int k = 0; k < g->data.n; k++)
         e->data[k] = name_new(ctx, e->names, g->data.at[k].name);
     for (int k = 0; k < g->params.n; k++)
@@ -712,6 +713,8 @@ static void name_all(Emit *e) {
         e->mask[k] = g->data.at[k].missing ? name_new(ctx, e->names, arena_printf(ctx->arena, "%s_mask", g->data.at[k].name)) : "";
     for (int k = 0; k < g->outputs.n; k++)
         e->output[k] = name_new(ctx, e->names, arena_printf(ctx->arena, "%s", g->outputs.at[k].name ? g->outputs.at[k].name : "out"));
+    for (int k = 0; k < 2 && g->jacobian; k++)
+        e->output[g->outputs.n + k] = name_new(ctx, e->names, k ? "jacobian_out" : "residual_out");
     for (int k = 0; k < e->loops->slot.n; k++) {
         Item it = {.node = (Node *)e->loops->slot.at[k]};
         e->slot[k] = name_new(ctx, e->names, wish_of(&it));
@@ -737,7 +740,8 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
     legend(&e, &out);
     offsets(&e, &out);
     for (int k = 0; k < RUNS; k++)
-        function(&e, (RunKind)k, &out);
+        if (has_run(g, (RunKind)k))
+            function(&e, (RunKind)k, &out);
     derive(&e, &out);
     load_bytes(&e, &out);
     work_bytes(&e, &out);

@@ -52,6 +52,8 @@ void emit_rows(Emit *e) {
         rows_of(e, g->params.at[k].node);
     for (int k = 0; k < g->outputs.n; k++)
         rows_of(e, g->outputs.at[k].node);
+    if (g->residual)
+        rows_of(e, g->residual);
 }
 
 static void dims(Emit *e, Out *out) {
@@ -250,7 +252,10 @@ void emit_tables(Emit *e, Out *out) {
     table(out, "settings", g->settings.n);
     out_line(out, "    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,");
     out_line(out, "    .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,");
-    out_line(out, "    .lm_reason = \"the residuals of this loss are not known\",");
+    if (g->jacobian)
+        out_line(out, "    .residuals = %d, .jacobian = jacobian,", row_of(e, g->residual->axis[0].size, g->residual->axis[0].dim));
+    else
+        out_line(out, "    .lm_reason = \"the model was compiled for another one: say optimizer = lm() in its train block\",");
     out_line(out, "};\n");
     out_line(out, "#ifndef AD_NO_MAIN");
     out_line(out, "int main(int argc, char **argv)\n{\n    return adrt_main(argc, argv, &%s_model);\n}\n#endif", g->name);

@@ -272,6 +272,8 @@ static bool solve_all(Solve *z, int rank) {
 
 static Facts facts_of(Solve *z, Range *range, const Index *red, int nred) {
     int n = 0;
+    for (int k = 0; k < z->s->b.nouter && n < MAX_RANK; k++)
+        range[n++] = (Range){z->s->b.outer[k].var, z->s->b.outer[k].lo, z->s->b.outer[k].hi};
     for (int p = 0; p < z->to->rank; p++)
         range[n++] = (Range){VAR_TARGET + p, ex_int(z->s->ctx, 0), z->to->axis[p].size};
     for (int k = 0; k < nred; k++)
@@ -901,5 +903,7 @@ Graph *differentiate(Ctx *ctx, Graph *g) {
     }
     if (!any)
         error_at(ctx, g->losses.at[0].span, "E0222", "no param gets a gradient from this loss");
+    else
+        find_residuals(ctx, g);
     return g;
 }

@@ -409,7 +409,9 @@ static void live_ex(Live *l, const Ex *e) {
         do_node((g)->params.at[k_].node);                                                              \
         do_node((g)->params.at[k_].fill);                                                              \
         do_node((g)->params.at[k_].grad);                                                              \
-    }
+    }                                                                                                  \
+    do_node((g)->residual);                                                                            \
+    do_node((g)->jacobian);
 
 void graph_live(Ctx *ctx, const Graph *g, bool *live) {
     Live l = {ctx, live};
@@ -512,6 +514,8 @@ Graph *graph_map(Ctx *ctx, const Graph *old, ReadMap read, BodyMap body, void *d
     g->precision = old->precision;
     g->name = old->name;
     g->batch = old->batch;
+    g->residual = old->residual;
+    g->jacobian = old->jacobian;
     COPY_VEC(ctx, g->dims, old->dims);
     COPY_VEC(ctx, g->data, old->data);
     COPY_VEC(ctx, g->params, old->params);

@@ -218,6 +218,7 @@ typedef struct Graph {
     VEC(DataDecl) data; VEC(ParamDecl) params; VEC(HyperDecl) hypers;
     VEC(Root) losses, metrics, outputs, asserts, lets;
     VEC(Setting) settings;
+    Node *residual, *jacobian;          /* r[count], J[count, learnable elements]: when the train block asks for lm() */
     int precision;                      /* 32 or 64 */
     const char *name;                   /* of the model: file name without .ad, as a C identifier */
     Dim *batch;                         /* or NULL */
@@ -280,6 +281,7 @@ const Ex *derivative(Ctx *, const Ex *e, int k, bool *known);
  * does not depend on x. seed: what s's adjoint is, in s's own variables. Errors are reported at the span. */
 bool gradient(const Builder *, Node *s, const Ex *seed, Node *const *x, int n, const Ex **dx, Span);
 
+bool find_residuals(Ctx *, Graph *);         /* residual.c: graph->residual and ->jacobian when the optimizer is lm() */
 Graph *differentiate(Ctx *, Graph *);       /* requires: losses. ensures: params[].grad */
 Graph *simplify(Ctx *, Graph *);            /* algebraic laws, sharing, pruning */
 Graph *share(Ctx *, Graph *);               /* a costly term of several nodes becomes a node of its own */

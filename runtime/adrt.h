@@ -111,8 +111,8 @@ typedef struct {
     void (*output)(AdRun *);    /* run->output[], evaluation mode */
     void (*trace)(AdRun *);     /* like step, but visits every value in order and faults at the first non-finite one */
     /* residuals of a loss that is a sum of squares, for lm(): NULL when it is none, lm_reason says why */
-    int64_t (*residuals)(const int64_t *dims);          /* how many */
-    void (*jacobian)(AdRun *, void *r, void *J);        /* r[count], J[count, learnable parameters in order]; loss = sum r^2 */
+    int residuals;              /* place in dims of their number */
+    void (*jacobian)(AdRun *);  /* run->output[noutputs] is r[count], the next one J[count, learnable elements in order]; loss = sum r^2 */
     const char *lm_reason;
 } AdModel;
 

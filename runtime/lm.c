@@ -219,9 +219,11 @@ static void lm_damp(Lm *o, double gain)
 int lm_step(Lm *o, double loss)
 {
     const AdModel *model = o->w->run.model;
-    int64_t m = model->residuals(o->w->run.dims);
+    int64_t m = o->w->run.dims[model->residuals];
     lm_room(o, m);
-    model->jacobian(&o->w->run, o->r, o->J);
+    o->w->run.output[model->noutputs] = o->r;
+    o->w->run.output[model->noutputs + 1] = o->J;
+    model->jacobian(&o->w->run);
     lm_chain(o, m);
     int64_t k = lm_factor(o, m);
     for (int64_t j = 0; j < o->n; j++)

@@ -98,7 +98,7 @@ int worker_open(Worker *w, const Session *s, Err *err)
     }
     run->hyper = s->hyper;
     run->draw = rt_alloc(4 * np * sizeof *run->draw);
-    run->output = rt_alloc(((size_t)m->noutputs + 1) * sizeof *run->output);
+    run->output = rt_alloc(((size_t)m->noutputs + 2) * sizeof *run->output);
     run->loss = rt_alloc(((size_t)m->nlosses + 1) * sizeof *run->loss);
     run->metric = rt_alloc(((size_t)m->nmetrics + 1) * sizeof *run->metric);
     run->work = rt_alloc(worker_work_bytes(w));

@@ -270,20 +270,16 @@ static void curve_init(AdRun *run)
     *(double *)run->param[1] = 0.0001;
 }
 
-static int64_t curve_residuals(const int64_t *dims)
+static void curve_jacobian(AdRun *run)
 {
-    return dims[0];
-}
-
-static void curve_jacobian(AdRun *run, void *r, void *J)
-{
+    double *r = run->output[0], *J = run->output[1];
     const double *x = run->data[0], *y = run->data[1];
     double a = *(const double *)run->param[0], b = *(const double *)run->param[1];
     for (int64_t i = 0; i < run->dims[0]; i++) {
         double e = exp(-b * x[i]);
-        ((double *)r)[i] = a * e - y[i];
-        ((double *)J)[2 * i] = e;
-        ((double *)J)[2 * i + 1] = -a * x[i] * e;
+        r[i] = a * e - y[i];
+        J[2 * i] = e;
+        J[2 * i + 1] = -a * x[i] * e;
     }
 }
 
@@ -323,7 +319,7 @@ static const AdSetting curve_settings[] = { { "optimizer", "lm()", 7 }, { "epoch
 static const AdModel fake_curve = {
     .name = "curve", .file = "curve.ad", .source = "", .f64 = 1, .ndims = 1, .dims = curve_dims, .ndata = 2, .data = curve_data,
     .nparams = 2, .params = curve_params, .nlosses = 1, .losses = curve_losses, .nsettings = 2, .settings = curve_settings,
-    .init = curve_init, .step = curve_step, .eval = curve_eval, .residuals = curve_residuals, .jacobian = curve_jacobian,
+    .init = curve_init, .step = curve_step, .eval = curve_eval, .residuals = 0, .jacobian = curve_jacobian,
 };
 
 /* ---- bowl: Rosenbrock's function ---- */
