@@ -1,0 +1,162 @@
+/* check_random.c: random models against a naive interpreter.
+ *
+ *     check_random N [SEED] [--cc "tcc"] [--gcc-share 10] [--skip-share 4] [--size 5]
+ *
+ * N models, in batches that one run of the C compiler takes; what fails is made as small as possible and printed. */
+#include "gen.h"
+#include "judge.h"
+#include "shrink.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BATCH = 50 };
+
+typedef struct {
+    Tools tools, strict;                /* strict: the compiler for the share that must be free of warnings */
+    const char *strict_flags;
+    int share, skips, size, most_failures;
+    uint64_t first;
+    long n, count[VERDICTS], loose, lines;
+    bool verbose;
+} Options;
+
+static void report(const Options *o, const Case *c) {
+    Case small;
+    printf("\nseed %llu, skip %d: %s: %s\n", (unsigned long long)c->seed, c->skip, verdict_names[c->verdict], c->message);
+    shrink(&small, c, &o->tools);
+    printf("smallest, %s: %s\n%s\n", verdict_names[small.verdict], small.message, small.text);
+    fflush(stdout);
+    case_close(&small);
+}
+
+static void settle(Options *o, Case *c) {
+    o->count[c->verdict]++;
+    o->loose += c->loose;
+    if (is_failure(c->verdict) && o->most_failures-- > 0)
+        report(o, c);
+    case_close(c);
+}
+
+/* Compiles what is left of the batch together; when that fails, one by one. */
+static void finish(Options *o, Case *cases, int n, bool strict) {
+    Str files = {0};
+    char so[600];
+    int left = 0;
+    const Tools *t = strict ? &o->strict : &o->tools;
+    snprintf(so, sizeof so, "%s/batch.so", t->directory);
+    for (int i = 0; i < n; i++)
+        if (cases[i].verdict == FINE && write_case(&cases[i], t)) {
+            str_add(&files, "%s.c ", cases[i].name);
+            left++;
+        }
+    const char *flags = strict ? o->strict_flags : "-shared -fPIC";
+    void *handle = NULL;
+    if (left && run_cc(t, flags, files.text, so, "log") == 0)
+        handle = dlopen(so, RTLD_NOW | RTLD_LOCAL);
+    for (int i = 0; i < n; i++) {
+        char symbol[64], path[600];
+        snprintf(symbol, sizeof symbol, "%s_model", cases[i].name);
+        snprintf(path, sizeof path, "%s/%s.c", t->directory, cases[i].name);
+        const AdModel *m = handle ? dlsym(handle, symbol) : NULL;
+        if (cases[i].verdict == FINE && m) {
+            run_case(&cases[i], m);
+        } else if (cases[i].verdict == FINE) {
+            char source[64];
+            snprintf(source, sizeof source, "%s.c", cases[i].name);
+            if (run_cc(t, flags, source, so, cases[i].name) != 0) {
+                cases[i].verdict = C_ERROR;
+                snprintf(cases[i].message, sizeof cases[i].message, "%s/%s, %s", t->directory, cases[i].name, t->cc);
+            } else {
+                judge(&cases[i], &o->tools);
+            }
+        }
+        unlink(path);
+    }
+    if (handle)
+        dlclose(handle);
+    str_free(&files);
+}
+
+static void run(Options *o) {
+    Case *cases = calloc(BATCH, sizeof *cases);
+    for (long done = 0, batch = 0; done < o->n; done += BATCH, batch++) {
+        int n = o->n - done < BATCH ? (int)(o->n - done) : BATCH;
+        for (int i = 0; i < n; i++) {
+            uint64_t seed = o->first + (uint64_t)(done + i);
+            Arena *arena = arena_new();
+            const char *text = generate(arena, seed, 1 + (int)(seed % (uint64_t)o->size));
+            int skip = o->skips && seed % (uint64_t)o->skips == 1 ? 1 + (int)(seed / (uint64_t)o->skips % 3) : 0;
+            case_open(&cases[i], seed, skip, text);
+            arena_free(arena);
+            interpret_case(&cases[i]);
+            if (!is_failure(cases[i].verdict)) {            /* what cannot be judged must compile all the same */
+                Verdict before = cases[i].verdict;
+                compile_case(&cases[i]);
+                if (!is_failure(cases[i].verdict))
+                    cases[i].verdict = before;
+            }
+        }
+        finish(o, cases, n, o->share && batch % o->share == o->share - 1);
+        for (int i = 0; i < n; i++)
+            settle(o, &cases[i]);
+        if (o->verbose) {
+            printf("\r%ld", done + n);
+            fflush(stdout);
+        }
+    }
+    free(cases);
+}
+
+static int summary(const Options *o) {
+    long failures = 0;
+    printf("\n%ld models from seed %llu:", o->n, (unsigned long long)o->first);
+    for (int k = 0; k < VERDICTS; k++) {
+        if (o->count[k])
+            printf(" %ld %s,", o->count[k], verdict_names[k]);
+        failures += is_failure((Verdict)k) ? o->count[k] : 0;
+    }
+    printf(" %ld judged by a wider bound\n", o->loose);
+    return failures ? 1 : 0;
+}
+
+int main(int argc, char **argv) {
+    static char directory[] = "/tmp/adc_random_XXXXXX";
+    Options o = {.n = 100, .first = 1, .share = 10, .skips = 5, .size = 5, .most_failures = 5};
+    o.strict_flags = "-std=c11 -O1 -shared -fPIC -Wall -Wextra -Wshadow -Wconversion -Werror";
+    o.tools.cc = "tcc";
+    o.strict.cc = "gcc";
+    for (int i = 1, place = 0; i < argc; i++) {
+        bool value = i + 1 < argc;
+        if (strcmp(argv[i], "--cc") == 0 && value) o.tools.cc = argv[++i];
+        else if (strcmp(argv[i], "--strict-cc") == 0 && value) o.strict.cc = argv[++i];
+        else if (strcmp(argv[i], "--share") == 0 && value) o.share = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--skips") == 0 && value) o.skips = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--size") == 0 && value) o.size = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--failures") == 0 && value) o.most_failures = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--include") == 0 && value) o.tools.include = argv[++i];
+        else if (strcmp(argv[i], "--verbose") == 0) o.verbose = true;
+        else if (strcmp(argv[i], "--print") == 0) {
+            Arena *arena = arena_new();
+            fputs(generate(arena, o.first, 1 + (int)(o.first % (uint64_t)o.size)), stdout);
+            arena_free(arena);
+            return 0;
+        }
+        else if (place++ == 0) o.n = atol(argv[i]);
+        else o.first = strtoull(argv[i], NULL, 10);
+    }
+    if (!o.tools.include)
+        o.tools.include = ADC_RUNTIME_INCLUDE;
+    o.strict.include = o.tools.include;
+    o.tools.directory = o.strict.directory = mkdtemp(directory);
+    if (!o.tools.directory)
+        return 3;
+    run(&o);
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    if (o.count[C_ERROR] == 0 && system(command) != 0)
+        fprintf(stderr, "cannot remove %s\n", directory);
+    return summary(&o);
+}
