@@ -162,7 +162,8 @@ bool assert_size(Lower *L, const Ex *e, Span span, const char *what) {
 }
 
 static void out_of_range(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of) {
-    ERR(L, at->span, "E0209", "index %s of '%s' runs past the end: its axis has size %s", size_text(L, index, NULL), of, size_text(L, size, NULL));
+    (void)index;
+    ERR(L, at->span, "E0209", "index %s of '%s' runs past the end: its axis has size %s", span_text(L->ctx, at->span), of, size_text(L, size, NULL));
 }
 
 /* Bounds that hold for every value of the index variables in scope, when they can be told from sizes alone. */

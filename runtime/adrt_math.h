@@ -331,4 +331,94 @@ static inline double ad_polygamma(double order, double x) {
 
 static inline float ad_polygammaf(float order, float x) { return (float)ad_polygamma((double)order, (double)x); }
 
+/* ---------------------------------------------------------------- several samples at once
+ *
+ * Loops over samples run a vector of them at a time, one sample a lane, when their bodies allow. ad_lanes holds reals,
+ * ad_ints ints or truth (all bits or none); names ending in f are for float. Sums over lanes are pairwise. */
+#if defined(__GNUC__)
+#if defined(__AVX512F__)
+#define AD_LANE_BYTES 64
+#elif defined(__AVX__)
+#define AD_LANE_BYTES 32
+#else
+#define AD_LANE_BYTES 16
+#endif
+
+typedef double ad_lanes __attribute__((vector_size(AD_LANE_BYTES)));
+typedef int64_t ad_ints __attribute__((vector_size(AD_LANE_BYTES)));
+typedef float ad_lanesf __attribute__((vector_size(AD_LANE_BYTES)));
+typedef int32_t ad_intsf __attribute__((vector_size(AD_LANE_BYTES)));
+
+#define AD_EACH_LANE(v) for (int l = 0; l < (int)(sizeof(v) / sizeof((v)[0])); l++)
+
+#define AD_LANE_CALL(name, lanes, f)                                                                                   \
+    static inline lanes name(lanes x) {                                                                                \
+        AD_EACH_LANE(x)                                                                                                \
+            x[l] = f(x[l]);                                                                                            \
+        return x;                                                                                                      \
+    }
+
+#define AD_LANE_FUNCTIONS(lanes, ints, real, f)                                                                        \
+    static inline lanes ad_select##f(ints c, lanes a, lanes b) { return (lanes)((c & (ints)a) | (~c & (ints)b)); }     \
+    static inline ints ad_select_int##f(ints c, ints a, ints b) { return (c & a) | (~c & b); }                         \
+    static inline ints ad_truth##f(bool c) { return (ints){0} - c; }                                                   \
+    static inline lanes ad_splat##f(real x) { return (lanes){0} + x; }                                                 \
+    static inline lanes ad_lane_max##f(lanes a, lanes b) { return ad_select##f((a > b) | (a != a), a, b); }            \
+    static inline lanes ad_lane_min##f(lanes a, lanes b) { return ad_select##f((a < b) | (a != a), a, b); }            \
+    static inline lanes ad_lane_abs##f(lanes a) { return ad_select##f(a < 0, -a, ad_select##f(a == 0, a * a, a)); }    \
+    /* p[0], p[stride], p[2 stride] ... */                                                                             \
+    static inline lanes ad_load##f(const real *p, int64_t stride) {                                                    \
+        lanes x;                                                                                                       \
+        AD_EACH_LANE(x)                                                                                                \
+            x[l] = p[l * stride];                                                                                      \
+        return x;                                                                                                      \
+    }                                                                                                                  \
+    static inline void ad_store##f(real *p, int64_t stride, lanes x) {                                                 \
+        AD_EACH_LANE(x)                                                                                                \
+            p[l * stride] = x[l];                                                                                      \
+    }                                                                                                                  \
+    /* lane l of x[i[l]] */                                                                                            \
+    static inline lanes ad_pick##f(const lanes *x, ints i) {                                                           \
+        lanes y;                                                                                                       \
+        AD_EACH_LANE(y)                                                                                                \
+            y[l] = x[i[l]][l];                                                                                         \
+        return y;                                                                                                      \
+    }                                                                                                                  \
+    static inline real ad_sum##f(lanes x) {                                                                            \
+        for (int half = (int)(sizeof x / sizeof x[0]) / 2; half > 0; half /= 2)                                        \
+            for (int l = 0; l < half; l++)                                                                             \
+                x[l] += x[l + half];                                                                                   \
+        return x[0];                                                                                                   \
+    }                                                                                                                  \
+    AD_LANE_CALL(ad_lane_exp##f, lanes, ad_exp##f)                                                                     \
+    AD_LANE_CALL(ad_lane_log##f, lanes, ad_log##f)                                                                     \
+    AD_LANE_CALL(ad_lane_log1p##f, lanes, ad_log1p##f)                                                                 \
+    AD_LANE_CALL(ad_lane_tanh##f, lanes, ad_tanh##f)                                                                   \
+    AD_LANE_CALL(ad_lane_sqrt##f, lanes, sqrt##f)                                                                      \
+    AD_LANE_CALL(ad_lane_sigmoid##f, lanes, ad_sigmoid##f)                                                             \
+    AD_LANE_CALL(ad_lane_softplus##f, lanes, ad_softplus##f)                                                           \
+    AD_LANE_CALL(ad_lane_sech2##f, lanes, ad_sech2##f)
+
+AD_LANE_FUNCTIONS(ad_lanes, ad_ints, double, )
+AD_LANE_FUNCTIONS(ad_lanesf, ad_intsf, float, f)
+
+static inline ad_ints ad_load_int(const int64_t *p, int64_t stride) {
+    ad_ints x;
+    AD_EACH_LANE(x)
+        x[l] = p[l * stride];
+    return x;
+}
+
+static inline ad_intsf ad_load_intf(const int64_t *p, int64_t stride) {
+    ad_intsf x;
+    AD_EACH_LANE(x)
+        x[l] = (int32_t)p[l * stride];
+    return x;
+}
+
+#undef AD_LANE_FUNCTIONS
+#undef AD_LANE_CALL
+#undef AD_EACH_LANE
+#endif
+
 #endif
