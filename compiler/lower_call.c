@@ -224,7 +224,7 @@ static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
             return false;
         if (!same_size(L, size, dim, v->axis[k].size, v->axis[k].dim) || v->axis[k].stretch) {
             ERR(L, call->span, "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
-                call->text, shape_text(L, v), k + 1, span_text(ctx, i->span), size_text(L, size, dim));
+                call->text, shape_text(L, v), k + 1, span_text(ctx, i->span), size_text(L, size, NULL));
             if (!L->muted) {
                 if (dim && dim->place >= 0)
                     hint(ctx, "%s", declared_at(L, dim));
@@ -297,8 +297,17 @@ static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n)
     rule->value = out.body;
     const Ast *e = vjp->clauses;
     bool fine = true;
-    int k = 0;
+    int k = 0, spare = 0;               /* rules for arguments that happen to be ints in this call */
+    for (const Ast *r = e; r; r = r->next)
+        spare++;
+    for (const Ast *arg = fn->items; arg; arg = arg->next, k++)
+        spare -= !arg->a && args[k].type == T_REAL;
+    k = 0;
     for (const Ast *arg = fn->items; arg; arg = arg->next, k++) {
+        if (!arg->a && args[k].type != T_REAL && spare > 0 && e) {
+            e = e->next;
+            spare--;
+        }
         if (arg->a || args[k].type != T_REAL)
             continue;
         if (!e) {
@@ -666,22 +675,6 @@ static bool axis_number(Lower *L, const Ast *a, int rank, int *axis) {
     return true;
 }
 
-typedef struct { int rank; const Ex *const *to; } Arrival;
-static const Ex *arrived(void *data, int var) {
-    const Arrival *a = data;
-    int k = var - VAR_AXIS - MAX_RANK;
-    return k >= 0 && k < a->rank ? a->to[k] : NULL;
-}
-
-/* The body at other axes, where every read of them is in range only under the caller's guard. */
-static const Ex *guarded_at(Lower *L, const Val *v, const Ex *const *to) {
-    const Ex *away[MAX_RANK];
-    for (int k = 0; k < v->rank; k++)                               /* by way of other variables, so that all reads change */
-        away[k] = ex_var(L->ctx, VAR_AXIS + MAX_RANK + k);
-    Val moved = val_map_axes(L, v, away, false);
-    return ex_map_vars(L->ctx, moved.body, arrived, &(Arrival){v->rank, to}, true);
-}
-
 static Val call_concat(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     static const char *const named[] = {"axis"};
@@ -734,7 +727,7 @@ static Val call_concat(Lower *L, const Ast *a) {
             to[i] = axis_var(L, r.rank, i);
         to[axis] = ex2(ctx, OP_SUB, v, end[k]);
         Val p = val_cast(L, part[k], type);
-        const Ex *body = guarded_at(L, &p, to);
+        const Ex *body = ex_guarded(ctx, val_map_axes(L, &p, to, false).body);
         r.body = k == n - 1 ? body : ex_where(ctx, ex2(ctx, OP_LT, v, end[k + 1]), body, r.body);
     }
     r.labels = labels;

@@ -82,6 +82,12 @@ void note_dims(Lower *L, const Val *a, const Val *b) {
 }
 
 /* Aligned at the right: the same name, provably the same size, or made by new. */
+/* "'mse'": the library function that the model calls where the library is being expanded. */
+static const char *called(Lower *L) {
+    const char *call = span_text(L->ctx, L->std_call);
+    return arena_printf(L->ctx->arena, "'%.*s'", (int)strcspn(call, "([ "), call);
+}
+
 bool combine_shapes(Lower *L, const Val *a, const Val *b, Val *shape, Span at, const char *what, const Ast *ast_a, const Ast *ast_b) {
     int rank = a->rank > b->rank ? a->rank : b->rank;
     shape->rank = rank;
@@ -98,6 +104,8 @@ bool combine_shapes(Lower *L, const Val *a, const Val *b, Val *shape, Span at, c
             shape->axis[k].dim = b->axis[kb].dim, shape->axis[k].name = b->axis[kb].name;
         if (same_size(L, a->axis[ka].size, a->axis[ka].dim, b->axis[kb].size, b->axis[kb].dim))
             continue;
+        if (L->std && at.file == L->std->file && L->std_call.end)       /* the model says 'mse', not the '-' in it */
+            what = called(L);
         ERR(L, at, "E0204", "shapes do not combine in %s: %s and %s", what, shape_text(L, a), shape_text(L, b));
         if (!L->muted) {
             if (ast_a)
