@@ -509,6 +509,9 @@ const Ex *ex_rebuild(Ctx *ctx, const Ex *e, ExLeaf leaf, void *data) {
     return e ? walk(&(Walk){.ctx = ctx, .leaf = leaf, .data = data}, e) : NULL;
 }
 
+static const Ex *guarded_read(void *data, const Ex *e) { return e->op == OP_READ && e->has_var ? ex_read(data, e->node, e->arg, true) : NULL; }
+const Ex *ex_guarded(Ctx *ctx, const Ex *e) { return ex_rebuild(ctx, e, guarded_read, ctx); }
+
 const Ex *ex_replace(Ctx *ctx, const Ex *e, const Ex *const *from, const Ex *const *to, int n) {
     return e ? walk(&(Walk){.ctx = ctx, .from = from, .to = to, .n = n}, e) : NULL;
 }

@@ -654,7 +654,8 @@ static const Ex *cloned_read(void *data, const Ex *e) {
     if (e->op != OP_READ && e->op != OP_READ_IF)
         return NULL;
     const Ex *template = e->node == c->cotangent ? c->adjoint : c->made[e->node->id];
-    return template ? ex_map_vars(c->s->ctx, template, positional, &(Positional){c->s->ctx, e->arg, e->nargs}, e->op == OP_READ_IF) : NULL;
+    const Ex *made = ex_map_vars(c->s->ctx, template, positional, &(Positional){c->s->ctx, e->arg, e->nargs}, false);
+    return e->op == OP_READ_IF ? ex_guarded(c->s->ctx, made) : made;
 }
 
 static void reads_clone(void *data, const Ex *e) {

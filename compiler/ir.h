@@ -112,6 +112,7 @@ const Ex *ex_map_vars(Ctx *, const Ex *, VarMap, void *data, bool guarded);
  * rebuilt), or NULL to keep it. */
 typedef const Ex *(*ExLeaf)(void *data, const Ex *e);
 const Ex *ex_rebuild(Ctx *, const Ex *, ExLeaf, void *data);
+const Ex *ex_guarded(Ctx *, const Ex *);                /* every read of it at an index becomes a READ_IF */
 const Ex *ex_replace(Ctx *, const Ex *, const Ex *const *from, const Ex *const *to, int n);
 void ex_print(Ctx *, const Ex *, const Node *in, Str *out);     /* names of in's indices; in may be NULL */
 

@@ -121,7 +121,8 @@ static void through_node(Residuals *z, const Ex *e, const Ex *weight) {
         z->index[z->nindex++] = (Index){.var = v, .lo = ex_map_vars(ctx, n->red[k].lo, placed, &upto, false),
                                         .hi = ex_map_vars(ctx, n->red[k].hi, placed, &upto, false), .name = n->red[k].name};
     }
-    take_apart(z, ex_map_vars(ctx, n->body, placed, &p, false), weight);
+    const Ex *body = ex_map_vars(ctx, n->body, placed, &p, false);
+    take_apart(z, e->op == OP_READ_IF ? ex_guarded(ctx, body) : body, weight);
     z->nindex = before;
 }
 

@@ -24,7 +24,8 @@ static const Ex *see_through(void *data, GraphMap *m, const Ex *read) {
     Node *to = m->node[read->node->id];
     if (!to || to->kind != N_COMPUTE || to->reduce != R_NONE || !only_names(to->body))
         return NULL;
-    return ex_map_vars(m->ctx, to->body, at_index, &(At){read->arg, to->rank}, read->op == OP_READ_IF);
+    const Ex *e = ex_map_vars(m->ctx, to->body, at_index, &(At){read->arg, to->rank}, false);
+    return read->op == OP_READ_IF ? ex_guarded(m->ctx, e) : e;
 }
 
 /* ---------------------------------------------------------------- comparisons of indices that their ranges decide */

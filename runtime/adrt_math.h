@@ -361,7 +361,7 @@ typedef int32_t ad_intsf __attribute__((vector_size(AD_LANE_BYTES)));
 #define AD_LANE_FUNCTIONS(lanes, ints, real, f)                                                                        \
     static inline lanes ad_select##f(ints c, lanes a, lanes b) { return (lanes)((c & (ints)a) | (~c & (ints)b)); }     \
     static inline ints ad_select_int##f(ints c, ints a, ints b) { return (c & a) | (~c & b); }                         \
-    static inline ints ad_truth##f(bool c) { return (ints){0} - c; }                                                   \
+    static inline ints ad_truth##f(bool c) { return (ints){0} - (int)c; }                                              \
     static inline lanes ad_splat##f(real x) { return (lanes){0} + x; }                                                 \
     static inline lanes ad_lane_max##f(lanes a, lanes b) { return ad_select##f((a > b) | (a != a), a, b); }            \
     static inline lanes ad_lane_min##f(lanes a, lanes b) { return ad_select##f((a < b) | (a != a), a, b); }            \
@@ -390,14 +390,7 @@ typedef int32_t ad_intsf __attribute__((vector_size(AD_LANE_BYTES)));
                 x[l] += x[l + half];                                                                                   \
         return x[0];                                                                                                   \
     }                                                                                                                  \
-    AD_LANE_CALL(ad_lane_exp##f, lanes, ad_exp##f)                                                                     \
-    AD_LANE_CALL(ad_lane_log##f, lanes, ad_log##f)                                                                     \
-    AD_LANE_CALL(ad_lane_log1p##f, lanes, ad_log1p##f)                                                                 \
-    AD_LANE_CALL(ad_lane_tanh##f, lanes, ad_tanh##f)                                                                   \
-    AD_LANE_CALL(ad_lane_sqrt##f, lanes, sqrt##f)                                                                      \
-    AD_LANE_CALL(ad_lane_sigmoid##f, lanes, ad_sigmoid##f)                                                             \
-    AD_LANE_CALL(ad_lane_softplus##f, lanes, ad_softplus##f)                                                           \
-    AD_LANE_CALL(ad_lane_sech2##f, lanes, ad_sech2##f)
+    AD_LANE_CALL(ad_lane_sqrt##f, lanes, sqrt##f)
 
 AD_LANE_FUNCTIONS(ad_lanes, ad_ints, double, )
 AD_LANE_FUNCTIONS(ad_lanesf, ad_intsf, float, f)
@@ -416,6 +409,104 @@ static inline ad_intsf ad_load_intf(const int64_t *p, int64_t stride) {
     return x;
 }
 
+AD_LANE_CALL(ad_lane_exp, ad_lanes, exp)
+AD_LANE_CALL(ad_lane_log, ad_lanes, log)
+AD_LANE_CALL(ad_lane_log1p, ad_lanes, log1p)
+AD_LANE_CALL(ad_lane_tanh, ad_lanes, tanh)
+AD_LANE_CALL(ad_lane_sigmoid, ad_lanes, ad_sigmoid)
+AD_LANE_CALL(ad_lane_softplus, ad_lanes, ad_softplus)
+AD_LANE_CALL(ad_lane_sech2, ad_lanes, ad_sech2)
+
+/* The functions of floats above, on vectors of doubles twice as wide. */
+typedef double ad_wide __attribute__((vector_size(2 * AD_LANE_BYTES)));
+typedef int64_t ad_wide_ints __attribute__((vector_size(2 * AD_LANE_BYTES)));
+
+#define AD_WIDE(x) __builtin_convertvector(x, ad_wide)
+#define AD_NARROW(x) __builtin_convertvector(x, ad_lanesf)
+#define AD_WIDE_SELECT(c, a, b) ((ad_wide)(((c) & (ad_wide_ints)(a)) | (~(c) & (ad_wide_ints)(b))))
+#define AD_WIDE_SPLAT(x) ((ad_wide){0} + (x))
+
+/* e = exp(v), v a vector of doubles that hold floats, which is changed */
+#define AD_WIDE_EXP(e, v)                                                                                              \
+    do {                                                                                                               \
+        const double magic = 6755399441055744.0;                                                                       \
+        ad_wide shifted_, k_, r_, p_;                                                                                  \
+        v = AD_WIDE_SELECT(v > 90, AD_WIDE_SPLAT(90.0), v);                                                            \
+        v = AD_WIDE_SELECT(v < -110, AD_WIDE_SPLAT(-110.0), v);                                                        \
+        shifted_ = v * 1.4426950408889634 + magic;                                                                     \
+        k_ = shifted_ - magic;                                                                                         \
+        r_ = v - k_ * 0.69314718055994531;                                                                             \
+        p_ = 1.0 / 40320 + r_ * (1.0 / 362880);                                                                        \
+        p_ = 1.0 / 24 + r_ * (1.0 / 120 + r_ * (1.0 / 720 + r_ * (1.0 / 5040 + r_ * p_)));                             \
+        p_ = 1 + r_ * (1 + r_ * (1.0 / 2 + r_ * (1.0 / 6 + r_ * p_)));                                                 \
+        e = p_ * (ad_wide)(((ad_wide_ints)shifted_ + 1023) << 52);                                                     \
+    } while (0)
+
+/* y = log(u), 0 < u < inf */
+#define AD_WIDE_LOG(y, u)                                                                                              \
+    do {                                                                                                               \
+        ad_wide_ints bits_ = (ad_wide_ints)(u), k_ = (bits_ - 0x3fe6a09e667f3bcd) >> 52;                               \
+        ad_wide m_ = (ad_wide)(bits_ - (k_ << 52)), s_ = (m_ - 1) / (m_ + 1), q_ = s_ * s_;                            \
+        ad_wide p_ = 2 + q_ * (2.0 / 3 + q_ * (2.0 / 5 + q_ * (2.0 / 7 + q_ * (2.0 / 9 + q_ * (2.0 / 11)))));          \
+        y = AD_WIDE(k_) * 0.69314718055994531 + s_ * p_;                                                               \
+    } while (0)
+
+static inline ad_lanesf ad_lane_expf(ad_lanesf x) {
+    ad_wide v = AD_WIDE(x), e;
+    AD_WIDE_EXP(e, v);
+    return AD_NARROW(e);
+}
+
+static inline ad_lanesf ad_lane_tanhf(ad_lanesf x) {
+    ad_wide v = AD_WIDE(x), a = AD_WIDE_SELECT(v < 0, -v, v), q = v * v, e, t, w = -2 * a;
+    AD_WIDE_EXP(e, w);
+    t = (1 - e) / (1 + e);
+    t = AD_WIDE_SELECT(v < 0, -t, t);
+    return AD_NARROW(AD_WIDE_SELECT(a < 0.02, v * (1 + q * (-1.0 / 3 + q * (2.0 / 15))), t));
+}
+
+static inline ad_lanesf ad_lane_sigmoidf(ad_lanesf x) {
+    ad_wide v = AD_WIDE(x), w = AD_WIDE_SELECT(v < 0, v, -v), e, r;
+    AD_WIDE_EXP(e, w);
+    r = 1 / (1 + e);
+    return AD_NARROW(AD_WIDE_SELECT(v < 0, e * r, r));
+}
+
+static inline ad_lanesf ad_lane_sech2f(ad_lanesf x) {
+    ad_wide v = AD_WIDE(x), w = AD_WIDE_SELECT(v < 0, 2 * v, -2 * v), e, s;
+    AD_WIDE_EXP(e, w);
+    s = 1 + e;
+    return AD_NARROW(4 * e / (s * s));
+}
+
+static inline ad_lanesf ad_lane_logf(ad_lanesf x) {
+    ad_wide u = AD_WIDE(x), y;
+    AD_WIDE_LOG(y, u);
+    y = AD_WIDE_SELECT(u < (double)INFINITY, y, u);
+    y = AD_WIDE_SELECT(u > 0, y, AD_WIDE_SPLAT((double)NAN));
+    return AD_NARROW(AD_WIDE_SELECT(u == 0, AD_WIDE_SPLAT(-(double)INFINITY), y));
+}
+
+static inline ad_lanesf ad_lane_log1pf(ad_lanesf x) {
+    ad_wide v = AD_WIDE(x), u = 1 + v, d = u - 1, y;
+    AD_WIDE_LOG(y, u);
+    y = AD_WIDE_SELECT(d == 0, v, y * (v / AD_WIDE_SELECT(d == 0, AD_WIDE_SPLAT(1.0), d)));
+    y = AD_WIDE_SELECT(u < (double)INFINITY, y, u);
+    y = AD_WIDE_SELECT(u > 0, y, AD_WIDE_SPLAT((double)NAN));
+    return AD_NARROW(AD_WIDE_SELECT(u == 0, AD_WIDE_SPLAT(-(double)INFINITY), y));
+}
+
+static inline ad_lanesf ad_lane_softplusf(ad_lanesf x) {
+    ad_lanesf zero = {0}, e = ad_lane_expf(ad_lane_minf(x, -x));
+    return ad_selectf(x > 0, x, zero) + ad_lane_log1pf(e);
+}
+
+#undef AD_WIDE
+#undef AD_NARROW
+#undef AD_WIDE_SELECT
+#undef AD_WIDE_SPLAT
+#undef AD_WIDE_EXP
+#undef AD_WIDE_LOG
 #undef AD_LANE_FUNCTIONS
 #undef AD_LANE_CALL
 #undef AD_EACH_LANE

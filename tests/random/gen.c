@@ -144,7 +144,7 @@ static const char *index_into(Gen *g, const char *size, int depth) {
     const Value *u = any_value(g, T_INT, size);
     if (v && chance(g, 60))
         return v->name;
-    switch (below(g, depth > 0 ? 9 : 4)) {
+    switch (below(g, depth > 0 ? is_name(size) ? 9 : 8 : 4)) {
     case 0: return "0";
     case 1: return "-1";
     case 2: if (v) return say(g, "%s - 1 - %s", size, v->name); /* fall through */
@@ -153,7 +153,10 @@ static const char *index_into(Gen *g, const char *size, int depth) {
     case 4: if (u) return element(g, u, depth - 1); /* fall through */
     case 5: return say(g, "%s %% %s", some_int(g, depth - 1), size);
     case 6: if (w) return say(g, "min(%s, %s - 1)", w->name, size); /* fall through */
-    case 7: if (v) return say(g, "%s // 2", v->name); /* fall through */
+    case 7:
+        if (v || !is_name(size))
+            return v ? say(g, "%s // 2", v->name) : "0";
+        /* fall through */
     default: {
         Sizes along = vector(size);
         return say(g, "%s(%s)", chance(g, 50) ? "argmax" : "argmin", expr(g, &along, depth - 2));
@@ -206,20 +209,27 @@ static const char *read_of(Gen *g, const Value *v, const Sizes *s, int depth) {
     return v->sizes.rank ? say(g, "%s]", text) : v->name;
 }
 
-static const char *any_read(Gen *g, const Sizes *s, int depth, bool learnt) {
-    const char *fit[MOST_VALUES];
+static bool fits(const Value *v, const Sizes *s) {
+    int from = v->sizes.rank - 1;
+    for (int k = s->rank - 1; k >= 0; k--, from--) {
+        while (from >= 0 && !same(v->sizes.at[from], s->at[k]))
+            from--;
+        if (from < 0)
+            return false;
+    }
+    return true;
+}
+
+static const char *any_read(Gen *g, const Sizes *s, int depth) {
+    const Value *fit[MOST_VALUES];
     int n = 0;
     for (int k = g->values.n - 1; k >= g->first_value && n < MOST_VALUES; k--) {
         const Value *v = &g->values.at[k];
-        if (v->type != T_REAL || (learnt && v->name[0] != 'w'))
-            continue;
-        if (v->sizes.rank > s->rank + 2 || (v->sizes.rank != s->rank && !g->nvars && chance(g, 50)))
-            continue;
-        const char *r = read_of(g, v, s, depth);
-        if (r)
-            fit[n++] = r;
+        if (v->type == T_REAL && v->sizes.rank <= s->rank + 2 && fits(v, s)
+            && (v->sizes.rank == s->rank || g->nvars || chance(g, 50)))
+            fit[n++] = v;
     }
-    return n ? fit[below(g, n)] : NULL;
+    return n ? read_of(g, fit[below(g, n)], s, depth) : NULL;
 }
 
 /* Something of the shape, whatever there is: rows and columns of values, and outer products of them. */
@@ -243,7 +253,7 @@ static const char *surely(Gen *g, const Sizes *s) {
 }
 
 static const char *leaf(Gen *g, const Sizes *s, int depth) {
-    const char *r = chance(g, 90) || s->rank ? any_read(g, s, depth, false) : NULL;
+    const char *r = chance(g, 90) || s->rank ? any_read(g, s, depth) : NULL;
     if (r)
         return r;
     if (s->rank == 0 && g->nvars && chance(g, 30))
@@ -585,11 +595,11 @@ static const char *expr(Gen *g, const Sizes *s, int depth) {
         for (int k = 0; k < s->rank; k++)
             sliced = sliced || *s->at[k] == '(';
         if (depth <= 0 && !sliced)
-            r = leaf(g, s, 1);
-        else if (sliced && chance(g, 60))
-            r = product_slice(g, s, depth > 0 ? depth : 1);
+            r = leaf(g, s, depth == 0);
+        else if (sliced && (depth <= 0 || chance(g, 60)))
+            r = product_slice(g, s, depth);
         else if (chance(g, 15))
-            r = leaf(g, s, 2);
+            r = leaf(g, s, 1);
         else if (depth > 0)
             r = products[below(g, (int)(sizeof products / sizeof *products))](g, s, depth);
         if (r)

@@ -47,7 +47,7 @@ Val val_cell(Interp *I, int cell) {
     return v;
 }
 
-int64_t val_scalar(Interp *I, const Val *v) {
+int64_t scalar_of(Interp *I, const Val *v) {
     if (v->rank != 0)
         fail(I, (Span){0}, "a scalar was needed");
     return v->at[0];
@@ -277,7 +277,7 @@ typedef struct { int rank; int64_t size[MAX_AXES]; const char *dim[MAX_AXES]; bo
 
 static int64_t bound(Interp *I, const Ast *e, const Env *env, int64_t size) {
     Val v = eval(I, e, env);
-    int64_t at = val_scalar(I, &v);
+    int64_t at = scalar_of(I, &v);
     return e->kind == AST_UNARY && e->op == '-' && e->a->kind == AST_INT ? at + size : at;
 }
 
@@ -361,7 +361,7 @@ static Val index_value(Interp *I, const Val *x, const Ast *items, const Env *env
 /* Inside a recurrence: the step before, 'from' at the first; or a step of a name above. */
 static Val index_steps(Interp *I, const Env *e, const Ast *a, const Env *env) {
     Val t = eval(I, a->items, env);
-    int64_t at = val_scalar(I, &t);
+    int64_t at = scalar_of(I, &t);
     Val step;
     if (at < 0 && e->has_from) {
         step = e->from;
@@ -441,7 +441,7 @@ static void walk(Interp *I, const Ast *item, const Ast *body, const Env *env, in
         return;
     }
     Val a = eval(I, item->a, env), b = item->b ? eval(I, item->b, env) : val_int(I, 0);
-    int64_t lo = item->b ? val_scalar(I, &a) : 0, hi = item->b ? val_scalar(I, &b) : val_scalar(I, &a);
+    int64_t lo = item->b ? scalar_of(I, &a) : 0, hi = item->b ? scalar_of(I, &b) : scalar_of(I, &a);
     for (int64_t i = lo; i < hi; i++)
         walk(I, item->next, body, bind(I, env, item->text, val_int(I, i)), outermost ? i : first, false, out);
 }
@@ -537,7 +537,7 @@ static void note_shape(const Ast *items, const Env *env, Val *v) {
 /* All lets of a scan, or one recurrence, step by step. */
 static const Env *recur(Interp *I, const Ast *range, const Ast *lets, bool one, const Env *env) {
     Val n = eval(I, range->a, env);
-    int64_t steps = val_scalar(I, &n);
+    int64_t steps = scalar_of(I, &n);
     const Env *inner = env;
     Env *state[16];
     int count = 0;

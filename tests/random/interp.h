@@ -49,7 +49,7 @@ int64_t val_count(const Val *);
 Val val_new(Interp *, Type, int rank, const int64_t *size);
 Val val_int(Interp *, int64_t), val_cell(Interp *, int cell);
 Val val_real(Interp *, const Val *);                            /* bool -> int -> real */
-int64_t val_scalar(Interp *, const Val *);
+int64_t scalar_of(Interp *, const Val *);
 Val spread(Interp *, const Val *a, const Val *shape);           /* a at every place of shape */
 Val joint_shape(Interp *, const Val *a, const Val *b);
 Val eval(Interp *, const Ast *, const Env *);
