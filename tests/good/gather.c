@@ -1,0 +1,20 @@
+static void step(AdRun *run)
+{
+    const int64_t n = run->dims[0];
+    const int64_t users = run->dims[1];
+    const int64_t *restrict u = run->data[0];
+    const real *restrict y = run->data[1];
+    const real *restrict P = run->param[0];
+    real *restrict dP = run->grad[0];
+
+    /* gather.ad:6: loss sum((P[u] - y)^2) */
+    real sum = 0.0f;
+    memset(dP, 0, sizeof(real) * (size_t)users);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t u_i = u[i];
+        const real t = P[u_i] - y[i];
+        sum += t * t;
+        dP[u_i] += 2.0f * t;
+    }
+    run->loss[0] = sum;
+}
