@@ -105,8 +105,9 @@ static void declare(Emit *e, const Stmt *s, Out *out) {
     Str text = {0};
     if (s->temp) {
         s->temp->name = name_new(e->ctx, e->scope, temp_wish(e, s->temp->value));
+        bool rows = e->rows && in_lanes(e->rows, s->value);
         if (s->value)
-            out_line(out, "const %s %s = %s;", local_type(s->value->type), s->temp->name, text_of(e, s->value, &text));
+            out_line(out, "const %s %s = %s;", (rows ? lane_type : local_type)(s->value->type), s->temp->name, text_of(e, s->value, &text));
         else
             out_line(out, "%s %s;", local_type(s->temp->value->type), s->temp->name);
         s->temp->ready = true;
@@ -180,7 +181,7 @@ static void array(Emit *e, const Stmt *s, Out *out) {
     for (int k = 0; k < s->item->nkept; k++) {
         const Axis *a = &s->item->node->axis[s->item->kept[k]];
         str_add(&count, "%s", k ? " * " : "");
-        emit_size(e, a->size, a->dim, 0, &count);
+        emit_size(e, a->size, a->dim, ANY, &count);
     }
     item_name(e, s->item);
     out_line(out, "%s %s[%s]%s;", c_type(s->item->node->type), s->item->name, count.text, s->zero ? " = {0}" : "");
@@ -213,7 +214,7 @@ static void previous(Emit *e, const Stmt *s, Out *out) {
         str_add(&at, ")");
         for (int a = 1; a < prev->node->rank; a++) {
             str_add(&at, " * ");
-            emit_size(e, prev->node->axis[a].size, prev->node->axis[a].dim, 8, &at);
+            emit_size(e, prev->node->axis[a].size, prev->node->axis[a].dim, UNARY, &at);
         }
         out_line(out, "const %s *%s = %s ? %s : %s;", type, name, cond.text, at.text, item_name(e, first));
     }
@@ -229,7 +230,7 @@ static void opaque(Emit *e, const Stmt *s, Out *out) {
     e->run_used = true;
     for (int a = 0; a < n->input->rank && n->opaque != O_QUANTILE; a++) {
         str_add(&sizes, ", ");
-        emit_size(e, n->input->axis[a].size, n->input->axis[a].dim, 0, &sizes);
+        emit_size(e, n->input->axis[a].size, n->input->axis[a].dim, ANY, &sizes);
     }
     if (n->opaque == O_QUANTILE) {
         str_add(&sizes, ", ");
@@ -343,7 +344,38 @@ static void body(Emit *e, const Block *b, const char *head, Source_ context, Out
         out_line(out, "}");
 }
 
+/* Names inside the block are to be declared again. */
+static void forget_names(Emit *e, const Block *b) {
+    for (int k = 0; k < e->p->temp.n; k++)
+        if (block_within(e->p->temp.at[k]->block, b))
+            e->p->temp.at[k]->ready = false;
+}
+
+/* As many rows at once as a vector has lanes, then what is left one by one. */
+static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
+    Str hi = {0}, head = {0};
+    emit_size(e, s->hi, s->dim, SUM, &hi);
+    s->letter = letter_new(e->ctx, e->scope, s->letter);
+    lane_sums_begin(e, s, out);
+    out_line(out, "int64_t %s = 0;", s->letter);
+    str_add(&head, "for (; %s + LANES <= %s; %s += LANES)", s->letter, hi.text, s->letter);
+    e->rows = s;
+    body(e, s->body, head.text, context, out);
+    e->rows = NULL;
+    lane_sums_end(e, s, out);
+    forget_names(e, s->body);
+    head.n = 0;
+    str_add(&head, "for (; %s < %s; %s++)", s->letter, hi.text, s->letter);
+    body(e, s->body, head.text, context, out);
+    str_free(&hi);
+    str_free(&head);
+}
+
 static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
+    if (s->lanes) {
+        loop_in_lanes(e, s, context, out);
+        return;
+    }
     Names *outer = e->scope;
     Str lo = {0}, hi = {0}, head = {0};
     emit_ex(e, s->lo, &lo);
@@ -353,7 +385,7 @@ static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
         emit_ex(e, ex2(e->ctx, OP_SUB, s->hi, ex_int(e->ctx, 1)), &hi);
         str_add(&head, "for (int64_t %s = %s; %s >= %s; %s--)", s->letter, hi.text, s->letter, lo.text, s->letter);
     } else {
-        emit_size(e, s->hi, s->dim, 6, &hi);
+        emit_size(e, s->hi, s->dim, SUM, &hi);
         str_add(&head, "for (int64_t %s = %s; %s < %s; %s++)", s->letter, lo.text, s->letter, hi.text, s->letter);
     }
     body(e, s->body, head.text, context, out);
@@ -375,6 +407,8 @@ static void branch(Emit *e, const Stmt *s, Source_ context, Out *out) {
 
 static void statement(Emit *e, Stmt *s, Source_ context, Out *out) {
     Str text = {0};
+    if (e->rows && lane_statement(e, s, out))
+        return;
     switch (s->kind) {
     case S_FOR: loop(e, s, context, out); break;
     case S_IF: branch(e, s, context, out); break;
@@ -729,6 +763,14 @@ static void emit_open(Emit *e, Ctx *ctx, const Graph *g, const Loops *loops, int
     e->dim_used = NEWN(ctx, bool, e->row.n + 1);
 }
 
+static bool any_lanes(const Loops *loops) {
+    for (int k = 0; k < RUNS; k++)
+        for (const Stmt *s = loops->run[k]->body->first; s; s = s->next)
+            if (s->kind == S_FOR && s->lanes)
+                return true;
+    return false;
+}
+
 void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
     Emit e;
     Out out = {0};
@@ -736,7 +778,13 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
     out_line(&out, "/* %s.c: a trainer for %s, made by adc. Build: cc -O3 -march=native %s.c -ladrt -lm */", g->name,
              base_name(ctx->source.at[file].name), g->name);
     out_line(&out, "#include \"adrt.h\"\n#include \"adrt_math.h\"\n#include <string.h>\n");
-    out_line(&out, "typedef %s real;\n", g->precision == 64 ? "double" : "float");
+    out_line(&out, "typedef %s real;%s", g->precision == 64 ? "double" : "float", any_lanes(loops) ? "" : "\n");
+    if (any_lanes(loops)) {
+        out_line(&out, "typedef ad_lanes%s lanes;    /* several rows at once */", e.f);
+        out_line(&out, "typedef ad_ints%s ints;", e.f);
+        out_line(&out, "typedef int%d_t lane_int;", g->precision);
+        out_line(&out, "enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };\n");
+    }
     legend(&e, &out);
     offsets(&e, &out);
     for (int k = 0; k < RUNS; k++)

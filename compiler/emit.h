@@ -1,4 +1,5 @@
-/* emit.h: what the files that write C share: emit.c (functions), emit_expr.c (expressions), emit_tables.c (what the
+/* emit.h: what the files that write C share: emit.c (functions), emit_expr.c (expressions), emit_lanes.c (the same
+ * for several rows at once), emit_tables.c (what the
  * runtime reads about the model). */
 #ifndef ADC_EMIT_H
 #define ADC_EMIT_H
@@ -25,10 +26,25 @@ typedef struct {
     const char *dims;                   /* "run->dims" or "dims" */
     bool *dim_used;                     /* [row] */
     bool run_used;
+    const Stmt *rows;                   /* the loop that runs several rows at once, while that is written */
     const Block *at;                    /* where the expression being written stands */
 } Emit;
 
+enum { ANY, WHERE_, OR_, AND_, EQUAL, COMPARE, SUM, PRODUCT, UNARY, ATOM };     /* levels of precedence, loosest first */
 void emit_ex(Emit *, const Ex *, Str *out);
+void emit_ex_at(Emit *, const Ex *, int level, Str *out);
+int ex_level(const Ex *);
+int ex_argument_level(const Ex *, int k);
+
+/* emit_lanes.c */
+void lane_ex(Emit *, const Ex *, int level, Str *out);          /* of an expression that depends on the row */
+void lane_value(Emit *, const Ex *, Type, Str *out);            /* any expression as a vector */
+const char *lane_type(Type);
+const char *lane_sum_name(Emit *, const Item *);                /* of what a lane adds up over rows */
+bool lane_statement(Emit *, const Stmt *, Out *);               /* false: it is written like any other */
+void lane_sums_begin(Emit *, const Stmt *loop, Out *);
+void lane_sums_end(Emit *, const Stmt *loop, Out *);
+
 void emit_size(Emit *, const Ex *size, const Dim *, int level, Str *out);       /* level: of emit_expr.c, 0 for any */
 void emit_count(Emit *, const Item *, Str *out);                /* how many elements its storage has */
 void emit_element(Emit *, const Item *, const Ex *const *index, Str *out);

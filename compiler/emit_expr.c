@@ -7,11 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { ANY, WHERE_, OR_, AND_, EQUAL, COMPARE, SUM, PRODUCT, UNARY, ATOM };
-
 static void ex_at(Emit *, const Ex *, int level, Str *out);
 
-static int level_of(const Ex *e) {
+int ex_level(const Ex *e) {
     switch (e->op) {
     case OP_WHERE: return WHERE_;
     case OP_OR: return OR_;
@@ -88,7 +86,7 @@ static void offset(Emit *e, const Item *it, const Ex *const *index, Str *out) {
         bool more = true;
         if (constant && value == 0) {
             ex_at(e, i, SUM, &next);
-            sum = level_of(i) <= SUM || acc.n > 0;
+            sum = ex_level(i) <= SUM || acc.n > 0;
         } else {
             if (constant && ex_is_int(a->size, &n)) {
                 emit_int(&next, value * n);
@@ -133,8 +131,8 @@ void emit_element(Emit *e, const Item *it, const Ex *const *index, Str *out) {
 
 /* ---------------------------------------------------------------- operations */
 
-static int argument_level(const Ex *e, int k) {
-    int own = level_of(e);
+int ex_argument_level(const Ex *e, int k) {
+    int own = ex_level(e);
     switch (e->op) {
     case OP_WHERE: return k == 0 ? OR_ : k == 1 ? OR_ : WHERE_;
     case OP_AND: return EQUAL;
@@ -160,7 +158,7 @@ static void argument(Emit *e, const Ex *x, int k, Str *out) {
         str_add(out, "(real)");
         ex_at(e, x->arg[k], UNARY, out);
     } else {
-        ex_at(e, x->arg[k], argument_level(x, k), out);
+        ex_at(e, x->arg[k], ex_argument_level(x, k), out);
     }
 }
 
@@ -238,12 +236,17 @@ static void ex_at(Emit *e, const Ex *x, int level, Str *out) {
         str_add(out, "%s", t->item ? item_name(e, t->item) : t->name);
         return;
     }
+    if (e->rows && in_lanes(e->rows, x)) {
+        lane_ex(e, x, level, out);
+        return;
+    }
     if (same_both(e, x, out))
         return;
-    bool parens = level_of(x) < level;
+    bool parens = ex_level(x) < level;
     str_add(out, parens ? "(" : "");
     atom(e, x, out);
     str_add(out, parens ? ")" : "");
 }
 
+void emit_ex_at(Emit *e, const Ex *x, int level, Str *out) { ex_at(e, x, level, out); }
 void emit_ex(Emit *e, const Ex *x, Str *out) { ex_at(e, x, ANY, out); }

@@ -159,8 +159,9 @@ static void params(Emit *e, Out *out) {
         const ParamDecl *d = &e->g->params.at[k];
         out_line(out, "    {.name = %s, .line = %d, .rank = %d, .axes = %s, .init = AD_INIT_%s,", quoted(e, d->name),
                  line_of(e, d->node->span), d->node->rank, axes(e, d->node), init[d->init]);
-        out_line(out, "     .scalar_fill = %d, .file = %s, .constraint = %s, .frozen = %d},", d->fill && d->fill->rank == 0 && d->node->rank > 0,
-                 quoted(e, d->file), constraint[d->constraint], d->frozen || !d->grad);
+        out_line(out, "     .scalar_fill = %d, .file = %s, .constraint = %s, .frozen = %d%s},", d->fill && d->fill->rank == 0 && d->node->rank > 0,
+                 quoted(e, d->file), constraint[d->constraint], d->frozen || !d->grad,
+                 d->running ? ", .running = 1" : "");
     }
     out_line(out, "};\n");
 }

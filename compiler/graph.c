@@ -408,6 +408,7 @@ static void live_ex(Live *l, const Ex *e) {
     for (int k_ = 0; k_ < (g)->params.n; k_++) {                                                       \
         do_node((g)->params.at[k_].node);                                                              \
         do_node((g)->params.at[k_].fill);                                                              \
+        do_node((g)->params.at[k_].running);                                                           \
         do_node((g)->params.at[k_].grad);                                                              \
     }                                                                                                  \
     do_node((g)->residual);                                                                            \

@@ -206,6 +206,7 @@ typedef struct {
     Node *fill;                         /* shape of the param, or rank 0 */
     int constraint; const Ex *bound[2];
     bool frozen;
+    Node *running;                      /* a running statistic: its next value, or NULL */
     Node *grad;                         /* of the sum of losses; NULL: nothing flows */
 } ParamDecl;
 typedef struct { const char *name; double value; Node *node; const Ast *ast; } HyperDecl;

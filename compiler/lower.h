@@ -54,7 +54,7 @@ typedef struct {
     VEC(Index) index;                   /* index variables in scope, outermost first */
     VEC(const Ex *) guard;              /* conditions under which the current expression stands */
     VEC(Module *) modules;
-    int next_var, lets, draws, depth;
+    int next_var, lets, draws, norms, depth;
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
     Span std_call;                      /* where the model calls the library function that is being expanded */

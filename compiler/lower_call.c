@@ -4,6 +4,7 @@
  * the call: its arguments become values of its own names, size variables the caller's sizes, and its body is lowered
  * again, which is what makes functions polymorphic in shape. The few that cannot be written in the language stand here. */
 #include "lower.h"
+#include "../runtime/adrt.h"
 #include <string.h>
 
 /* ---------------------------------------------------------------- scalar primitives */
@@ -857,6 +858,58 @@ static Val call_dropout(Lower *L, const Ast *a) {
     return val_let(L, x, NULL, a->span, NULL);
 }
 
+/* A running statistic: a frozen param of its own that keeps 9/10 of itself at every step of training. */
+static Val running_statistic(Lower *L, const Ast *a, const Val *batch, const char *name, double start) {
+    Ctx *ctx = L->ctx;
+    Axis axis[MAX_RANK];
+    for (int k = 0; k < batch->rank; k++)
+        axis[k] = (Axis){batch->axis[k].size, batch->axis[k].dim, NULL};
+    ParamDecl p = {.name = name, .ast = a, .init = AD_INIT_FILL, .frozen = true};
+    p.node = node_leaf(ctx, L->graph, N_PARAM, T_REAL, batch->rank, axis, L->graph->params.n, name, a->span);
+    Val fill = val_scalar(ex_real(ctx, start)), old = val_of_node(L, p.node, batch), next = *batch;
+    p.fill = val_node(L, &fill, NULL, a->span);
+    next.body = ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, ex_real(ctx, 0.9), old.body), ex2(ctx, OP_MUL, ex_real(ctx, 0.1), batch->body));
+    p.running = val_node(L, &next, NULL, a->span);
+    vec_push(ctx, &L->graph->params, p);
+    old.body = ex_where(ctx, ex_training(ctx), batch->body, old.body);
+    return old;
+}
+
+/* Over the chosen axes mean 0 and variance 1: of the batch in training, by running statistics in evaluation. */
+static Val call_batch_norm(Lower *L, const Ast *a) {
+    static const char *const named[] = {"over", "eps"};
+    Ctx *ctx = L->ctx;
+    bool chosen[MAX_RANK] = {0};
+    const Ast *over = named_arg(a, "over"), *given = named_arg(a, "eps");
+    if (!plain_args(L, a, 1, 1, named, 2))
+        return val_bad();
+    Val x = val_shared(L, val_cast(L, lower_expr(L, nth(a, 0)), T_REAL), NULL, a->span, NULL);
+    const Ex *eps = given ? lower_scalar(L, given, T_REAL, "eps") : ex_real(ctx, 1e-5);
+    if (x.bad || !eps || (over && !axes_of(L, over, &x, chosen, "batch_norm")))
+        return val_bad();
+    if (!over || x.rank == 0) {
+        ERR(L, a->span, "E0215", "batch_norm needs the axes that it runs over, as in batch_norm(x, over = n)");
+        return val_bad();
+    }
+    if (L->index.n > 0) {
+        ERR(L, a->span, "E0215", "batch_norm keeps statistics of whole arrays: it cannot stand under an index");
+        return val_bad();
+    }
+    Val mean = call_over(L, std_function(L, "mean"), a, &x, 1, chosen), var = call_over(L, std_function(L, "_spread"), a, &x, 1, chosen);
+    if (mean.bad || var.bad)
+        return val_bad();
+    int k = ++L->norms;
+    mean = running_statistic(L, a, &mean, arena_printf(ctx->arena, "batch_norm%d.mean", k), 0);
+    var = running_statistic(L, a, &var, arena_printf(ctx->arena, "batch_norm%d.var", k), 1);
+    const Ex *to[MAX_RANK];
+    for (int i = 0, r = 0; i < x.rank; i++)
+        if (!chosen[i])
+            to[r++] = axis_var(L, x.rank, i);
+    const Ex *m = val_map_axes(L, &mean, to, false).body, *v = val_map_axes(L, &var, to, false).body;
+    x.body = ex2(ctx, OP_DIV, ex2(ctx, OP_SUB, x.body, m), ex1(ctx, OP_SQRT, ex2(ctx, OP_ADD, v, eps)));
+    return x;
+}
+
 static Val call_stop(Lower *L, const Ast *a) {
     if (!plain_args(L, a, 1, 1, NULL, 0))
         return val_bad();
@@ -961,7 +1014,7 @@ static Val call_count(Lower *L, const Ast *a) {
 static Val call_special(Lower *L, const Ast *a) {
     static const struct { const char *name; Val (*call)(Lower *, const Ast *); } table[] = {
         {"size", call_size}, {"total", call_size}, {"mask", call_mask}, {"onehot", call_onehot}, {"concat", call_concat}, {"reshape", call_reshape},
-        {"cumsum", call_cumsum}, {"diag", call_diag}, {"dropout", call_dropout}, {"stop", call_stop}, {"grad", call_grad}, {"jvp", call_jvp},
+        {"cumsum", call_cumsum}, {"diag", call_diag}, {"dropout", call_dropout}, {"batch_norm", call_batch_norm}, {"stop", call_stop}, {"grad", call_grad}, {"jvp", call_jvp},
         {"hvp", call_hvp}, {"lowrank", call_opaque}, {"pca", call_opaque}, {"svdvals", call_opaque}, {"quantile", call_opaque},
         {"cross_entropy", call_rows}, {"nll", call_rows}, {"kl", call_rows},
     };

@@ -69,6 +69,7 @@ typedef struct {
     const char *file;       /* of AD_INIT_FILE */
     AdConstraint constraint;/* bounds of AD_INTERVAL: run->draw[4*p + 2], run->draw[4*p + 3], written by model->init */
     int frozen;             /* declared so, or no loss depends on it: run->grad of it stays 0 */
+    int running;            /* a running statistic: frozen, and after a step of training it takes the value in run->grad */
 } AdParam;
 
 typedef struct { const char *name; int line; int named; } AdScalar;     /* a loss (named 0: plain 'loss e') or a metric */

@@ -361,6 +361,7 @@ typedef int32_t ad_intsf __attribute__((vector_size(AD_LANE_BYTES)));
 #define AD_LANE_FUNCTIONS(lanes, ints, real, f)                                                                        \
     static inline lanes ad_select##f(ints c, lanes a, lanes b) { return (lanes)((c & (ints)a) | (~c & (ints)b)); }     \
     static inline ints ad_select_int##f(ints c, ints a, ints b) { return (c & a) | (~c & b); }                         \
+    static inline ints ad_lane_isnan##f(lanes x) { return x != x; }                                                    \
     static inline ints ad_truth##f(bool c) { return (ints){0} - (int)c; }                                              \
     static inline lanes ad_splat##f(real x) { return (lanes){0} + x; }                                                 \
     static inline lanes ad_lane_max##f(lanes a, lanes b) { return ad_select##f((a > b) | (a != a), a, b); }            \

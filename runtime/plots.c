@@ -280,6 +280,11 @@ void plot_heat(FILE *f, const Results *r, int param)
     double cell = fmin(26, 380.0 / (double)w), tall = fmin(26, fmax(cell, 48.0 / (double)h));
     double gap = cell > 5 ? 0.8 : 0;
     fputs("<figure>", f);
+    if (p->rank == 0) {                     /* a number needs no picture */
+        heat_caption(f, r, param, low, high, false, false);
+        fputs("</figure>", f);
+        return;
+    }
     svg_open(f, 400, tall * (double)h + 8, p->name);
     for (int64_t i = 0; i < h; i++)
         for (int64_t j = 0; j < w; j++) {

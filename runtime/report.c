@@ -57,6 +57,40 @@ static void report_tiles(FILE *f, const Results *r)
     fputs("</div>\n", f);
 }
 
+/* A line of its own, without the blanks around it. */
+static void report_part(FILE *f, const char *s, size_t n)
+{
+    char text[400];
+    for (; n && *s == ' '; n--)
+        s++;
+    while (n && s[n - 1] == ' ')
+        n--;
+    snprintf(text, sizeof text, "%.*s", (int)n, s);
+    fputs("<br><small>", f);
+    html_text(f, text);
+    fputs("</small>", f);
+}
+
+/* What the model says a value is: its expression, and the comment behind it. */
+static void report_meaning(FILE *f, const AdModel *m, const char *name)
+{
+    int line = 0;
+    for (int i = 0; i < m->nlosses && !line; i++)
+        line = m->losses[i].named && strcmp(m->losses[i].name, name) == 0 ? m->losses[i].line : 0;
+    for (int i = 0; i < m->nmetrics && !line; i++)
+        line = strcmp(m->metrics[i].name, name) == 0 ? m->metrics[i].line : 0;
+    const char *s = m->source;
+    for (int at = 1; s && line && at < line; at++)
+        s = strchr(s, '\n') ? strchr(s, '\n') + 1 : NULL;
+    if (!s || !line)
+        return;
+    size_t end = strcspn(s, "\r\n"), hash = strcspn(s, "#\r\n"), from = strcspn(s, "=\r\n");
+    from = from < hash ? from + 1 : hash;
+    report_part(f, s + from, hash - from);
+    if (hash < end)
+        report_part(f, s + hash + 1, end - hash - 1);
+}
+
 static void report_values(FILE *f, const Results *r)
 {
     static const char *const columns[] = { "mean", "sd", "min", "lower quartile", "median", "upper quartile", "max" };
@@ -67,8 +101,10 @@ static void report_values(FILE *f, const Results *r)
         fprintf(f, "<th class=\"n\">%s</th>", columns[k]);
     fputs("</tr>", f);
     for (int v = 0; v < r->nvalues; v++) {
-        fputs("<tr><td>", f);
+        fputs(r->restarts > 1 ? "<tr><td>" : "<tr><td class=\"w\">", f);
         html_text(f, r->name[v]);
+        if (r->restarts < 2)
+            report_meaning(f, r->model, r->name[v]);
         fputs("</td><td class=\"n\">", f);
         html_number(f, r->value[r->best * r->nvalues + v], digits);
         fputs("</td>", f);

@@ -223,6 +223,7 @@ typedef struct {
     int64_t n, kept, all;       /* elements the optimiser moves; with the natural values behind them; with the frozen ones */
     void *x, *g;
     int *constrained, nconstrained;
+    bool running;               /* the model has running statistics */
     int64_t *at, *count, *last; /* [nparams] place in x or behind, elements, length of the last axis */
     int64_t *natural;           /* [nparams] place of the natural values; at[] itself when not constrained */
     int64_t *dims;              /* of a mini-batch */
@@ -235,6 +236,7 @@ void worker_use_batch(Worker *, const int64_t *rows, int64_t n);        /* rows 
 int worker_start(Worker *, uint64_t seed, Err *);       /* initial params: --init, else draws */
 double worker_step(Worker *);                           /* loss, and g at x */
 void worker_moved(Worker *);                            /* x has moved: natural values follow */
+void worker_stepped(Worker *);                          /* running statistics take their next values */
 double worker_eval(Worker *, int part);                 /* loss and metrics of a part in evaluation mode */
 int worker_outputs(Worker *, int part, Array *outputs, Err *);
 int worker_fault(const Worker *, Err *);                /* words run->fault; EXIT_FINE when there is none */

@@ -189,6 +189,8 @@ static bool trainer_move(Trainer *t, double loss)
         moved = lm_step(t->lm, loss) != 0;
     if (t->optim && t->w->nconstrained)
         worker_moved(t->w);
+    if (t->w->running)
+        worker_stepped(t->w);
     t->w->run.step++;
     t->at.steps++;
     return moved;

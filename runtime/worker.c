@@ -30,7 +30,7 @@ static int64_t worker_place(const Worker *w, int64_t *end, int64_t count)
     return at;
 }
 
-/* 1. free params  2. coordinates of constrained ones  3. their natural values  4. frozen ones */
+/* 1. free params  2. coordinates of constrained ones  3. their natural values, running statistics  4. frozen ones */
 static int64_t worker_layout(Worker *w)
 {
     const AdModel *m = w->run.model;
@@ -39,11 +39,12 @@ static int64_t worker_layout(Worker *w)
     for (int stage = 1; stage <= 4; stage++) {
         for (int p = 0; p < m->nparams; p++) {
             bool constrained = m->params[p].constraint != AD_FREE;
-            int first = !learns[p] ? 4 : constrained ? 2 : 1;
+            int first = m->params[p].running ? 3 : !learns[p] ? 4 : constrained ? 2 : 1;
             if (stage == first)
                 w->natural[p] = w->at[p] = worker_place(w, &end, w->count[p]);
             if (stage == 3 && first == 2)
                 w->natural[p] = worker_place(w, &end, w->count[p]);
+            w->running |= m->params[p].running;
             if (stage == 2 && first == 2)
                 w->constrained[w->nconstrained++] = p;
         }
@@ -213,6 +214,14 @@ double worker_step(Worker *w)
     for (int i = 0; i < m->nlosses; i++)
         loss += w->run.loss[i];
     return loss;
+}
+
+void worker_stepped(Worker *w)
+{
+    const AdModel *m = w->run.model;
+    for (int p = 0; p < m->nparams && w->running; p++)
+        if (m->params[p].running)
+            memcpy(w->run.param[p], w->run.grad[p], (size_t)w->count[p] * worker_element(w));
 }
 
 void worker_moved(Worker *w)

@@ -51,6 +51,7 @@ struct Item {
     bool accumulates;           /* in a scalar of its own, stored when complete */
     const char *name, *total;   /* C names: of the value; of the scalar it accumulates in */
     const char *best;           /* of an argmax: the best value so far */
+    const char *lane_name;      /* what each lane adds up over rows */
     bool used, written;         /* by emitted text */
 };
 
@@ -83,7 +84,7 @@ struct Stmt {
     Stmt *prev, *next;
     Item *item;
     int var; const char *letter; const Ex *lo, *hi; const Dim *dim; bool down; Block *body;
-    int lanes;                              /* of S_FOR: reductions in it run in this many partial sums; 0: none */
+    bool lanes;                             /* of S_FOR: runs several rows at once (lanes.c) */
     Block *otherwise;
     Temp *temp;
     const Ex *value, *arg;
@@ -150,6 +151,12 @@ void place_items(Program *);
 void store_items(Program *);
 void lower_items(Program *);
 void share_values(Program *);
+
+/* lanes.c */
+void find_lanes(Program *);
+bool in_lanes(const Stmt *loop, const Ex *);                /* depends on the row */
+bool item_in_lanes(const Stmt *loop, const Item *);         /* one value a row */
+int strided_axis(Ctx *, const Stmt *loop, const Item *, const Ex *const *index);
 
 Block *block_new(Ctx *, Block *up, Stmt *owner);
 Stmt *stmt_new(Program *, StmtKind, Item *);

@@ -39,7 +39,26 @@ static const Ex *bound_var(void *data, int var) {
     return var < MAX_INDEX ? b->it->bound[var] : NULL;
 }
 
-const Ex *bind_ex(Program *p, const Item *it, const Ex *e) { return ex_map_vars(p->ctx, e, bound_var, &(Binding){p, it}, false); }
+/* A guarded read at the indices of loops over just its axes is in range whatever the guard says. */
+static const Ex *unguarded(void *data, const Ex *e) {
+    Program *p = data;
+    if (e->op != OP_READ_IF)
+        return NULL;
+    for (int a = 0; a < e->nargs; a++) {
+        if (e->arg[a]->op != OP_VAR || e->arg[a]->var < LOOP_VAR)
+            return NULL;
+        const Stmt *loop = p->loop.at[e->arg[a]->var - LOOP_VAR];
+        int64_t lo;
+        if (!ex_is_int(loop->lo, &lo) || lo < 0 || loop->hi != e->node->axis[a].size)
+            return NULL;
+    }
+    return ex_read(p->ctx, e->node, e->arg, false);
+}
+
+const Ex *bind_ex(Program *p, const Item *it, const Ex *e) {
+    const Ex *bound = ex_map_vars(p->ctx, e, bound_var, &(Binding){p, it}, false);
+    return bound && bound->has_guarded ? ex_rebuild(p->ctx, bound, unguarded, p) : bound;
+}
 
 static const Ex *lo_of(Program *p, const Item *it, int index) {
     return is_axis(it, index) ? ex_int(p->ctx, 0) : bind_ex(p, it, it->node->red[index - it->node->rank].lo);

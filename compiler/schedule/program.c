@@ -201,8 +201,8 @@ static void sinks(Program *p) {
         sinks_of_asserts(p);
         sinks_of_losses(p);
         for (int k = 0; k < g->params.n; k++) {
-            const Node *n = g->params.at[k].grad;
-            if (n && !g->params.at[k].frozen)
+            const Node *n = g->params.at[k].running ? g->params.at[k].running : g->params.at[k].grad;
+            if (n && (g->params.at[k].running || !g->params.at[k].frozen))
                 sink_array(p, HOME_GRAD, k, n, n->rank, n->axis, g->params.at[k].node->span, n->name);
         }
         break;

@@ -17,6 +17,7 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
         store_items(p);
         lower_items(p);
         share_values(p);
+        find_lanes(p);
     }
     return l;
 }
