@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 sh tools/install.sh build
 
-[ -f build/build.ninja ] || meson setup build -Dtests=disabled
+[ -f build/build.ninja ] || { echo 'setting up build/' && meson setup build -Dtests=disabled >/dev/null; }
 meson compile -C build >/dev/null || meson compile -C build
 mkdir -p lab
 
@@ -29,11 +29,15 @@ for model in ${*:-factorise mlp linear logistic autoencoder}; do
   fi
 done
 
-# The first columns of what a trainer prints are a name and a value (with restarts: of the best, then the spread).
+# What trainers print: name and value, or with restarts name, mean, sd, min, quartiles and max, and then the best run.
 echo
-printf '%-12s  %-24s  %s\n' model result value
 for model in $trained; do
-  awk -v model="$model" 'NF >= 2 { printf "%-12s  %-24s  %s\n", model, $1, $2; model = "" }' "lab/$model.txt"
+  awk -v model="$model" '
+    $1 == "#" { many = $3 == "restarts:"; if (many) printf "%-12s  %d restarts: median (quartiles)\n", model, $2; model = "" }
+    $1 == "#" || NF < 2 { next }
+    NF == 8 { printf "%-12s  %-16s %.4g (%.4g to %.4g)\n", model, $1, $6, $5, $7; model = ""; next }
+    /^best_/ { next }
+    { printf "%-12s  %-16s %.13g\n", model, $1, $2; model = "" }' "lab/$model.txt"
 done
 echo
 echo 'reports:'
