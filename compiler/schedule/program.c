@@ -173,15 +173,20 @@ static void sinks_of_losses(Program *p) {
     }
 }
 
-static void sinks_of_lets(Program *p) {
-    for (int k = 0; k < p->graph->lets.n; k++) {
-        const Root *r = &p->graph->lets.at[k];
-        if (!r->node || r->node->type != T_REAL || is_leaf(r->node))
-            continue;
-        Item *it = copy_node(p, r->node);
-        it->traced = true;
-        sink(p, SINK_CHECK, HOME_LOCAL, k, it, r->span, r->name);
-    }
+static void sink_checked(Program *p, int place, const Root *r) {
+    if (!r->node || r->node->type != T_REAL || is_leaf(r->node))
+        return;
+    Item *it = copy_node(p, r->node);
+    it->traced = true;
+    sink(p, SINK_CHECK, HOME_LOCAL, place, it, r->span, r->name);
+}
+
+/* Every let in order, then the losses. */
+static void sinks_of_trace(Program *p) {
+    for (int k = 0; k < p->graph->lets.n; k++)
+        sink_checked(p, k, &p->graph->lets.at[k]);
+    for (int k = 0; k < p->graph->losses.n; k++)
+        sink_checked(p, p->graph->lets.n + k, &p->graph->losses.at[k]);
 }
 
 static void sinks(Program *p) {
@@ -219,8 +224,7 @@ static void sinks(Program *p) {
         }
         break;
     case RUN_TRACE:
-        sinks_of_lets(p);
-        sinks_of_losses(p);
+        sinks_of_trace(p);
         break;
     case RUN_JACOBIAN:                              /* behind the model's own outputs, see adrt.h */
         if (g->residual) {
