@@ -40,7 +40,7 @@ static const char *character_hint(const char *text)
         {"\xE2\x88\x91", "write 'sum[k in K]' for a sum"},  {"\xC2\xA0", "this is a no-break space; write a plain one"},
         {"\\", "a statement goes on over a newline inside brackets and after an operator"},
         {"&", "write 'and'"}, {"&&", "write 'and'"}, {"|", "write 'or'"}, {"||", "write 'or'"},
-        {"!", "write 'not'"}, {"**", "write '^' for a power"},
+        {"!", "write 'not'"}, {".", "nothing has parts: a transpose is x', a size is the dim's name"}, {"**", "write '^' for a power"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(text, table[i][0]) == 0)

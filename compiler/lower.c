@@ -141,7 +141,14 @@ void unknown_name(Lower *L, const Ast *a) {
     static const char *const built_in[] = {"pi", "inf", "nan", "eps"};
     for (int k = 0; k < 4; k++)
         vec_push(L->ctx, &names, built_in[k]);
+    for (const Ast *in = L->ended ? L->ended->items : NULL; in; in = in->next)
+        if (in->kind == AST_IN && strcmp(in->text, a->text) == 0) {
+            if (!L->muted)
+                hint(L->ctx, "the body of %s[...] ends at '+', '-' and looser: put it into parentheses", L->ended->text);
+            return;
+        }
     const char *near = nearest_name(a->text, names.at, names.n);
+    L->guessed = near != NULL;
     if (near && !L->muted)
         hint(L->ctx, "did you mean '%s'?", near);
 }
@@ -246,6 +253,12 @@ static void lower_dim(Lower *L, const Ast *a) {
         d->place = -1;
 }
 
+/* Where only a dim can stand, its unknown name gets a hint of its own. */
+static void undeclared_dim(Lower *L, const Ast *name) {
+    if (name->kind == AST_NAME && !L->muted && !L->guessed && !lookup(L, name->text) && !declared_later(L->statements, name->text))
+        hint(L->ctx, "a dim is declared first: dim %s", name->text);
+}
+
 /* The brackets of data and params, and shape notes: plain dims, or int expressions of dims and numbers. */
 static bool lower_axes(Lower *L, const Ast *items, Val *shape) {
     bool fine = true;
@@ -259,6 +272,7 @@ static bool lower_axes(Lower *L, const Ast *items, Val *shape) {
             continue;
         }
         const Ex *size = lower_size(L, i, &dim);
+        undeclared_dim(L, i);
         if (size && ((ex_is_int(size, &v) && v < 1) || size->has_read)) {
             ERR(L, i->span, "E0214", size->has_read ? "a size may use dims and numbers only" : "sizes are at least 1, not %s", size_text(L, size, NULL));
             size = NULL;
@@ -320,6 +334,15 @@ static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
     return true;
 }
 
+/* As many columns as the last axis is long, one for a vector. */
+static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *from) {
+    int64_t n = from ? columns_of(a) : 0, wanted = 1;
+    if (n == 0 || shape->rank == 0 || shape->rank > 2 || (shape->rank == 2 && !ex_is_int(shape->axis[1].size, &wanted)) || n == wanted)
+        return true;
+    ERR(L, from->span, "E0220", "'%s' has %" PRId64 " column%s, and %" PRId64 " are named here", a->text, wanted, wanted == 1 ? "" : "s", n);
+    return false;
+}
+
 static void lower_data(Lower *L, const Ast *a) {
     static const char *const known[] = {"index", "bool", "int", "centered", "scaled", "missing", "from"};
     Ctx *ctx = L->ctx;
@@ -342,6 +365,7 @@ static void lower_data(Lower *L, const Ast *a) {
                 Symbol *s = name && name->kind == AST_NAME && !name->next ? lookup(L, name->text) : NULL;
                 if (name && name->kind == AST_NAME && !s) {
                     unknown_name(L, name);
+                    undeclared_dim(L, name);
                     fine = false;
                 } else if (!s || (s->kind != SYM_DIM && s->kind != SYM_BAD)) {
                     ERR(L, c->span, "E0220", "index(c) takes the name of a dim");
@@ -373,7 +397,7 @@ static void lower_data(Lower *L, const Ast *a) {
         ERR(L, (prepare ? prepare : missing)->span, "E0220", "'%s' is for real arrays only", (prepare ? prepare : missing)->text);
         fine = false;
     }
-    fine &= countable(L, &shape, a->span, a->text);
+    fine &= countable(L, &shape, a->span, a->text) && columns_fit(L, a, &shape, from);
     Symbol *s = declare(L, a->text, a->name_span, fine ? SYM_VALUE : SYM_BAD);
     for (int k = 0; k < shape.rank; k++)
         if (shape.axis[k].dim)
@@ -614,7 +638,8 @@ bool check_note(Lower *L, const Ast *a, Val *v) {
     if (!same) {
         ERR(L, a->name_span, "E0212", "'%s' is noted as %s, but its value is %s", a->text, shape_text(L, &note), v->rank ? shape_text(L, v) : "a scalar");
         if (!L->muted) {
-            if (k < note.rank && k < v->rank && note.rank == v->rank)
+            const char *noted = k < note.rank ? size_text(L, note.axis[k].size, NULL) : "";
+            if (k < note.rank && note.rank == v->rank && strcmp(noted, size_text(L, note.axis[k].size, note.axis[k].dim)) != 0)
                 hint(L->ctx, "%s is %s, not %s", size_text(L, note.axis[k].size, note.axis[k].dim), size_text(L, note.axis[k].size, NULL), size_text(L, v->axis[k].size, NULL));
             note_dims(L, &note, v);
         }
@@ -876,6 +901,7 @@ static void load_library(Lower *L) {
 }
 
 static void lower_statement(Lower *L, const Ast *a) {
+    L->ended = NULL;
     switch (a->kind) {
     case AST_DIM: lower_dim(L, a); break;
     case AST_HYPER: lower_hyper(L, a); break;

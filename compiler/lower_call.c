@@ -75,7 +75,7 @@ static bool plain_args(Lower *L, const Ast *call, int least, int most, const cha
             fine = false;
         }
     }
-    if (n < least || n > most) {
+    if (fine && (n < least || n > most)) {
         if (least == most)
             ERR(L, call->span, "E0206", "'%s' takes %d argument%s, not %d", call->text, least, least == 1 ? "" : "s", n);
         else
@@ -1036,6 +1036,25 @@ static Symbol *find_function(Lower *L, const char *name) {
     return NULL;
 }
 
+/* What other languages call by names that are not near ours. */
+static const char *said_elsewhere(const char *name) {
+    static const struct { const char *name, *here; } table[] = {
+        {"matmul", "a matrix product is written a @ b"}, {"mm", "a matrix product is written a @ b"},
+        {"bmm", "a product for each of many is written in index notation"}, {"einsum", "index notation says it: sum[k in K] a[i, k] * b[k, j]"},
+        {"transpose", "a transpose is written x'"}, {"len", "the size of a dim is its name, or size(n)"}, {"shape", "the size of a dim is its name, or size(n)"},
+        {"if", "a choice is written where(condition, a, b)"}, {"ifelse", "a choice is written where(condition, a, b)"},
+        {"cat", "arrays are joined by concat(a, b, axis = 0)"}, {"concatenate", "arrays are joined by concat(a, b, axis = 0)"},
+        {"stack", "an array of scalars is written [a, b]; arrays are joined by concat(a, b, axis = 0)"},
+        {"zeros_like", "0 * x, or 0 where a scalar fits"}, {"detach", "stop(x) lets no gradient through"}, {"stop_gradient", "stop(x) lets no gradient through"},
+        {"average", "it is called mean"}, {"batch_norm1d", "it is called batch_norm"}, {"one_hot", "it is called onehot"}, {"ln", "it is called log"},
+        {"heaviside", "write where(x > 0, 1, 0)"}, {"maximum", "it is called max"}, {"minimum", "it is called min"}, {"fabs", "it is called abs"},
+    };
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
+        if (strcmp(table[k].name, name) == 0)
+            return table[k].here;
+    return NULL;
+}
+
 static void unknown_function(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     Module *m = L->scope ? L->scope->module : L->module;
@@ -1050,8 +1069,10 @@ static void unknown_function(Lower *L, const Ast *a) {
         if (s->kind == SYM_FN && s->name[0] != '_')
             vec_push(L->ctx, &names, s->name);
     ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "unknown function '%s'", a->text);
-    const char *near = nearest_name(a->text, names.at, names.n);
-    if (near && !L->muted)
+    const char *near = nearest_name(a->text, names.at, names.n), *known = said_elsewhere(a->text);
+    if (known && !L->muted)
+        hint(L->ctx, "%s", known);
+    else if (near && !L->muted)
         hint(L->ctx, "did you mean '%s'?", near);
 }
 

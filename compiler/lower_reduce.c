@@ -91,8 +91,10 @@ Val lower_reduce(Lower *L, const Ast *a) {
         r = reduce_vars(L, reduce, v, red, n, a->span);
         L->index.n = from + n;
         pop_index(L, from);
+        L->ended = a;
         return r;
     }
+    L->ended = a;
     Val whole = fine ? val_close(L, v, from) : val_bad();
     pop_index(L, from);
     if (whole.bad)

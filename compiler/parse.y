@@ -397,15 +397,27 @@ static bool is_word(int kind)
     return is_statement_word(kind) || kind == TOK_REDUCE || (kind >= TOK_AND && kind <= TOK_FALSE);
 }
 
+static bool is_text(Parser *p, const Token *token, const char *text)
+{
+    return strcmp(span_text(p->ctx, (Span){p->file, token->begin, token->end}), text) == 0;
+}
+
 static void hint_at_syntax(Parser *p, const Token *token, const Expected *expected)
 {
     const Token *next = token->kind == TOK_END ? token : token + 1;
+    const Token *before = token > p->tokens.at ? token - 1 : NULL;
     if (token->kind == '=' && expects(expected, TOK_EQ))
         hint(p->ctx, "equality is written '=='");
     else if (token->kind == '\'' && expects(expected, TOK_STRING))
         hint(p->ctx, "strings stand in '\"'");
     else if (token->kind == TOK_NAME && expects(expected, TOK_LET) && (next->kind == '=' || next->kind == '['))
         hint(p->ctx, "a value is declared with 'let'");
+    else if (token->kind == ',' && expects(expected, TOK_SEP) && !expects(expected, TOK_LET))
+        hint(p->ctx, "settings and statements are separated by ';' or a new line");
+    else if (before && is_text(p, before, "if"))
+        hint(p->ctx, "a choice is written where(condition, a, b)");
+    else if (token->kind == TOK_NAME && (is_text(p, token, "for") || is_text(p, token, "while")))
+        hint(p->ctx, "there are no loops: let x[k in K] = ... says what every element is, 'scan' goes step by step");
     else if (token->kind == ':' && expects(expected, TOK_IN))
         hint(p->ctx, "a range is written 'k in a:b'");
 }
