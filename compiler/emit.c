@@ -45,6 +45,19 @@ static bool same_source(Emit *e, Source_ a, Source_ b) {
     return a.known == 1 && b.known == 1 && join(a, b, e->ctx).known == 1;
 }
 
+/* The model's line without its own comment. */
+static const char *statement_text(Emit *e, Span span) {
+    char *line = arena_strdup(e->ctx->arena, span_source_line(e->ctx, span));
+    bool string = false;
+    size_t n = 0;
+    for (; line[n] && (string || line[n] != '#'); n++)
+        string ^= line[n] == '"';
+    while (n && line[n - 1] == ' ')
+        n--;
+    line[n] = 0;
+    return line;
+}
+
 static void comment(Emit *e, Source_ from, Out *out) {
     Str text = {0};
     str_add(&text, "/* ");
@@ -53,7 +66,7 @@ static void comment(Emit *e, Source_ from, Out *out) {
     else
         str_add(&text, "%s:%d: ", base_name(e->ctx->source.at[from.span.file].name), span_line(e->ctx, from.span));
     if (!from.backward)
-        out_comment(&text, span_source_line(e->ctx, from.span));
+        out_comment(&text, statement_text(e, from.span));
     str_add(&text, " */");
     out_line(out, "%s", text.text);
     str_free(&text);
