@@ -369,7 +369,7 @@ typedef int32_t ad_intsf __attribute__((vector_size(AD_LANE_BYTES)));
     static inline lanes ad_lane_abs##f(lanes a) { return ad_select##f(a < 0, -a, ad_select##f(a == 0, a * a, a)); }    \
     /* p[0], p[stride], p[2 stride] ... */                                                                             \
     static inline lanes ad_load##f(const real *p, int64_t stride) {                                                    \
-        lanes x;                                                                                                       \
+        lanes x = {0};                                                                                                       \
         AD_EACH_LANE(x)                                                                                                \
             x[l] = p[l * stride];                                                                                      \
         return x;                                                                                                      \
@@ -380,7 +380,7 @@ typedef int32_t ad_intsf __attribute__((vector_size(AD_LANE_BYTES)));
     }                                                                                                                  \
     /* lane l of x[i[l]] */                                                                                            \
     static inline lanes ad_pick##f(const lanes *x, ints i) {                                                           \
-        lanes y;                                                                                                       \
+        lanes y = {0};                                                                                                       \
         AD_EACH_LANE(y)                                                                                                \
             y[l] = x[i[l]][l];                                                                                         \
         return y;                                                                                                      \
@@ -397,14 +397,14 @@ AD_LANE_FUNCTIONS(ad_lanes, ad_ints, double, )
 AD_LANE_FUNCTIONS(ad_lanesf, ad_intsf, float, f)
 
 static inline ad_ints ad_load_int(const int64_t *p, int64_t stride) {
-    ad_ints x;
+    ad_ints x = {0};
     AD_EACH_LANE(x)
         x[l] = p[l * stride];
     return x;
 }
 
 static inline ad_intsf ad_load_intf(const int64_t *p, int64_t stride) {
-    ad_intsf x;
+    ad_intsf x = {0};
     AD_EACH_LANE(x)
         x[l] = (int32_t)p[l * stride];
     return x;
