@@ -126,7 +126,8 @@ static const Ex *replace_atom(Prover *p, const Ex *e, const Ex *atom) {
     int64_t d;
     if (atom->op == OP_FLOORDIV && ex_is_int(atom->arg[1], &d) && d > 0) {  /* d q <= a <= d q + d - 1 */
         const Ex *num = positive ? minus(ctx, atom->arg[0], ex_int(ctx, d - 1)) : atom->arg[0];
-        return ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, num), ex2(ctx, OP_MUL, ex_int(ctx, d), rest));
+        const Ex *bound = ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, num), ex2(ctx, OP_MUL, ex_int(ctx, d), rest));
+        return ex2(ctx, OP_ADD, bound, ex_int(ctx, d - 1));                 /* d P is a multiple of d: not below 0 when above -d */
     }
     const Ex *lo, *hi;
     if (!atom_bounds(p, atom, &lo, &hi) || !(positive ? lo : hi))
