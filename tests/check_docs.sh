@@ -14,6 +14,7 @@
 #                    metric a = sum(x)   # is 6    a metric, loss or output has this value (arrays: all elements in a row)
 #   ad NAME.ad   the same, and kept under that name for the consoles behind it (without a run when it has no '# run')
 #   ad-error     a wrong model; the block behind it is what 'adc check model.ad' says, to the letter
+#   c MODEL.ad   lines of the C that adc makes of models/MODEL.ad for its data, in this order; '...' skips lines
 #   console      lines that begin with '$ ' are run beside models/ and the named models, the rest is what they print;
 #                '...' stands for any text in a line, and alone for any lines
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -210,12 +211,39 @@ run_console() {
       case $line in
       '$ '*)
         printf '%s\n' "$line"
-        sh -c "${line#??}" 2>&1 </dev/null
+        sh -c "${line#??}" 2>&1 </dev/null | sed -E "/^(epoch|restart) [0-9]+\//d"
         ;;
       esac
     done <"$1"
   ) >found
   compare "$@"
+}
+
+# Every line, blanks aside, stands in the C in this order; after '...' other lines may come between.
+check_c() {
+  block=$1 at=$2 name=$3
+  ADC_DATA="$work/console/models/data" adc build --emit=c --data "$work/console/models/data/iris.csv" -o emitted.c "$work/console/models/$name" 2>log
+  if awk '
+    { gsub(/^[ \t]+|[ \t]+$/, "") }
+    NR == FNR { if ($0 != "") want[++n] = $0; next }
+    $0 != "" { got[++m] = $0 }
+    END {
+      for (start = 1; start <= m; start++) {
+        j = start
+        for (i = 1; i <= n; i++) {
+          if (want[i] == "...") { i++; while (j <= m && got[j] != want[i]) j++ }
+          if (j > m || got[j] != want[i]) break
+          j++
+        }
+        if (i > n) exit 0
+      }
+      exit 1
+    }' "$block" emitted.c; then
+    say ok "$at"
+  else
+    say 'not ok' "$at is not what adc makes of models/$name"
+    complain log
+  fi
 }
 
 cd "$work/run" || exit 1
@@ -227,6 +255,7 @@ while read -r block kind at file line name; do
     run_model "$block" "$at"
     ;;
   ad-error) wrong=$block ;;
+  c) check_c "$block" "$at" "$name" ;;
   console) run_console "$block" "$at" "$file" "$line" ;;
   *)
     if [ -n "$wrong" ]; then
