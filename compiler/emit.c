@@ -60,6 +60,12 @@ static const char *statement_text(Emit *e, Span span) {
 
 static void comment(Emit *e, Source_ from, Out *out) {
     Str text = {0};
+    if (e->ctx->options.line_directives) {
+        const char *file = base_name(e->ctx->source.at[from.span.file].name);
+        out_string(&text, file, (int)strlen(file));
+        str_add(&out->text, "#line %d %s\n", span_line(e->ctx, from.span), text.text);
+        text.n = 0;
+    }
     str_add(&text, "/* ");
     if (from.backward)
         str_add(&text, "backward of %s:%d", base_name(e->ctx->source.at[from.span.file].name), span_line(e->ctx, from.span));

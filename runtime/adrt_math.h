@@ -12,6 +12,11 @@
 #include <math.h>
 #include <stdbool.h>
 
+#ifdef __clang__            /* pasted into a standalone file, what that file does not call is no mistake */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wunused-function"
+#endif
+
 /* ---------------------------------------------------------------- memory */
 
 /* Bytes used after `count` more elements, in multiples of 64; SIZE_MAX, for good, when that is too many. */
@@ -513,4 +518,7 @@ static inline ad_lanesf ad_lane_softplusf(ad_lanesf x) {
 #undef AD_EACH_LANE
 #endif
 
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 #endif
