@@ -461,7 +461,10 @@ static void trace(AdRun *run)
         }
     }
     const real error = error_sum / (real)(64 * n);
-    run->loss[0] = error;
+    if (!isfinite(error)) {
+        adrt_fault(run, AD_FAULT_NOT_FINITE, 29, "error", 0, 0, error);
+        return;
+    }
 }
 
 static void derive(int64_t *dims)

@@ -32,7 +32,7 @@ static void load(AdRun *run)
     unsigned char *work = run->work;
     real *restrict v = ad_take(&work, sizeof(real), m * N);
 
-    /* factorise.ad:17: metric svd = sum((lowrank(A, rank) - A)^2)    # by truncated SVD: what no rank-2 factorisation can beat */
+    /* factorise.ad:17: metric svd = sum((lowrank(A, rank) - A)^2) */
     const bool v_2 = 0 <= ad_imin(m, 4) - 2;
     adrt_lowrank(run, 1, A, m, N, 2, v);
     real sum_2 = 0.0;
@@ -78,7 +78,7 @@ static void step(AdRun *run)
     const real *restrict V = run->param[1];
     real *restrict dU = run->grad[0];
 
-    /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+    /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
     real J = 0.0;
     real dV[RANK * N] = {0};
 
@@ -86,7 +86,7 @@ static void step(AdRun *run)
     lanes dV_lanes[RANK * N] = {{0}};
     int64_t i = 0;
     for (; i + LANES <= m; i += LANES) {
-        /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+        /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         lanes J_sum_sum[N] = {{0}};
         for (int64_t j = 0; j < RANK; j++) {
             const lanes U_ij = ad_load(&U[i * RANK + j], RANK);
@@ -97,12 +97,12 @@ static void step(AdRun *run)
         lanes dU_sum_part[N];
         for (int64_t j = 0; j < N; j++) {
             const lanes t = J_sum_sum[j] - ad_load(&A[i * N + j], N);
-            /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+            /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
             J_lanes += t * t;
             /* backward of factorise.ad:16 */
             dU_sum_part[j] = 2.0 * t;
         }
-        /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+        /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         for (int64_t r = 0; r < RANK; r++) {
             lanes dU_total = ad_splat(0.0);
             const lanes U_ir = ad_load(&U[i * RANK + r], RANK);
@@ -118,7 +118,7 @@ static void step(AdRun *run)
     for (int64_t k = 0; k < RANK * N; k++)
         dV[k] += ad_sum(dV_lanes[k]);
     for (; i < m; i++) {
-        /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+        /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         real J_sum_sum[N] = {0};
         for (int64_t j = 0; j < RANK; j++) {
             const real U_ij = U[i * RANK + j];
@@ -129,12 +129,12 @@ static void step(AdRun *run)
         real dU_sum_part[N];
         for (int64_t j = 0; j < N; j++) {
             const real t = J_sum_sum[j] - A[i * N + j];
-            /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+            /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
             J += t * t;
             /* backward of factorise.ad:16 */
             dU_sum_part[j] = 2.0 * t;
         }
-        /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+        /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         for (int64_t r = 0; r < RANK; r++) {
             real dU_total = 0.0;
             const real U_ir = U[i * RANK + r];
@@ -161,7 +161,7 @@ static void eval(AdRun *run)
     const real *restrict V = run->param[1];
     const real sum = *(const real *)ad_at(run->load, at[0]);
 
-    /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+    /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
     real J = 0.0;
     lanes J_lanes = {0};
     int64_t i = 0;
@@ -222,7 +222,7 @@ static void trace(AdRun *run)
     unsigned char *work = run->work;
     real *restrict J_sum_sum = ad_take(&work, sizeof(real), m * N);
 
-    /* factorise.ad:16: loss J = sum((U @ V - A)^2)                   # by gradient descent */
+    /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < N; j++)
             J_sum_sum[i * N + j] = 0.0;
@@ -239,7 +239,10 @@ static void trace(AdRun *run)
             J += t * t;
         }
     }
-    run->loss[0] = J;
+    if (!isfinite(J)) {
+        adrt_fault(run, AD_FAULT_NOT_FINITE, 16, "J", 0, 0, J);
+        return;
+    }
 }
 
 static void derive(int64_t *dims)

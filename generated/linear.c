@@ -108,7 +108,7 @@ static void eval(AdRun *run)
     /* linear.ad:17: loss error = mse(fit, y) */
     real error_sum = 0.0;
 
-    /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2)    # the share of y's variance that is explained */
+    /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2) */
     real r2_sum = 0.0;
     real r2_sum_sum = 0.0;
 
@@ -126,7 +126,7 @@ static void eval(AdRun *run)
         const lanes t_2 = t * t;
         /* linear.ad:17: loss error = mse(fit, y) */
         error_sum_lanes += t_2;
-        /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2)    # the share of y's variance that is explained */
+        /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2) */
         r2_sum_lanes += t_2;
         r2_sum_sum_lanes += y_i;
     }
@@ -143,7 +143,7 @@ static void eval(AdRun *run)
         const real t_2 = t * t;
         /* linear.ad:17: loss error = mse(fit, y) */
         error_sum += t_2;
-        /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2)    # the share of y's variance that is explained */
+        /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2) */
         r2_sum += t_2;
         r2_sum_sum += y_i;
     }
@@ -151,7 +151,7 @@ static void eval(AdRun *run)
     /* linear.ad:17: loss error = mse(fit, y) */
     const real error = error_sum / (real)n;
 
-    /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2)    # the share of y's variance that is explained */
+    /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2) */
     real r2_sum_2 = 0.0;
     const real t = r2_sum_sum / (real)n;
     for (int64_t j = 0; j < n; j++) {
@@ -215,7 +215,10 @@ static void trace(AdRun *run)
         error_sum += t * t;
     }
     const real error = error_sum / (real)n;
-    run->loss[0] = error;
+    if (!isfinite(error)) {
+        adrt_fault(run, AD_FAULT_NOT_FINITE, 17, "error", 0, 0, error);
+        return;
+    }
 }
 
 static void derive(int64_t *dims)

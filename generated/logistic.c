@@ -105,7 +105,7 @@ static void eval(AdRun *run)
     /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
     int64_t accuracy_sum = 0;
 
-    /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant)     # tumours called benign */
+    /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant) */
     int64_t missed_sum = 0;
     int64_t missed_sum_2 = 0;
 
@@ -120,7 +120,7 @@ static void eval(AdRun *run)
         likelihood_sum += (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t);
         /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
         accuracy_sum += (int64_t)((int64_t)c == (int64_t)(0.0 < t));
-        /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant)     # tumours called benign */
+        /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant) */
         missed_sum += c && t <= 0.0 ? 1 : 0;
         missed_sum_2 += (int64_t)c;
     }
@@ -139,7 +139,7 @@ static void eval(AdRun *run)
     /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
     const real accuracy = (real)accuracy_sum / (real)n;
 
-    /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant)     # tumours called benign */
+    /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant) */
     const real missed = (real)missed_sum / (real)missed_sum_2;
     run->loss[0] = likelihood;
     run->loss[1] = ridge;
@@ -202,6 +202,10 @@ static void trace(AdRun *run)
         likelihood_sum += (real)(1 - (int64_t)c) * ad_softplus(logit_of_i) + (real)c * ad_softplus(-logit_of_i);
     }
     const real likelihood = likelihood_sum / (real)n;
+    if (!isfinite(likelihood)) {
+        adrt_fault(run, AD_FAULT_NOT_FINITE, 19, "likelihood", 0, 0, likelihood);
+        return;
+    }
 
     /* logistic.ad:20: loss ridge = lambda * sum(w^2) / (2 * total(n)) */
     real ridge_sum = 0.0;
@@ -210,8 +214,10 @@ static void trace(AdRun *run)
         ridge_sum += w_i * w_i;
     }
     const real ridge = lambda * ridge_sum / (real)(2 * run->total);
-    run->loss[0] = likelihood;
-    run->loss[1] = ridge;
+    if (!isfinite(ridge)) {
+        adrt_fault(run, AD_FAULT_NOT_FINITE, 20, "ridge", 0, 0, ridge);
+        return;
+    }
 }
 
 static void derive(int64_t *dims)

@@ -335,7 +335,10 @@ static void trace(AdRun *run)
     for (int64_t i = 0; i < n; i++)
         sum += ad_log1pf(x_sum_2[i]) - (logits[i * c + y[i]] - logits[i * c + x_argmax[i]]);
     const real v = sum / (real)n;
-    run->loss[0] = v;
+    if (!isfinite(v)) {
+        adrt_fault(run, AD_FAULT_NOT_FINITE, 19, "loss", 0, 0, v);
+        return;
+    }
 }
 
 static void derive(int64_t *dims)

@@ -6,7 +6,7 @@
  * of some rows each are built and evaluated once; for every row they print how far the first and second derivatives are
  * from central differences, and both sides of <w, J v> = <J' w, v>, where jvp gives the left one. That a row reaches its
  * operation is seen in its graph; an operation without a row fails. */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include "adc.h"
 
 #include <check.h>
@@ -293,7 +293,8 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    if (argc != 2 || !(adc = argv[1])) {
+    char *path = argc == 2 ? realpath(argv[1], NULL) : NULL;
+    if (!(adc = path)) {
         fprintf(stderr, "usage: check_grad ADC\n");
         return 2;
     }
@@ -309,5 +310,6 @@ int main(int argc, char **argv)
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    free(path);
     return failed != 0;
 }
