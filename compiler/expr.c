@@ -598,7 +598,7 @@ static void print_args(Ctx *ctx, const Ex *e, const Node *in, Str *out, const ch
 
 void print_node_name(const Node *n, Str *out) {
     if (n->name)
-        str_add(out, "%s", n->name);
+        str_add(out, n->kind == N_PREV ? "prev.%s" : "%s", n->name);
     else
         str_add(out, "%%%d", n->id);
 }

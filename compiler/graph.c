@@ -278,8 +278,10 @@ static void print_ranges(Ctx *ctx, const Node *n, Str *out) {
 
 void node_print(Ctx *ctx, const Node *n, Str *out) {
     str_add(out, "%%%d", n->id);
-    if (n->name)
-        str_add(out, " %s", n->name);
+    if (n->name) {
+        str_add(out, " ");
+        print_node_name(n, out);
+    }
     for (int k = 0; k < n->rank; k++) {
         str_add(out, "%s%s in ", k ? ", " : "[", n->axis[k].name);
         ex_print(ctx, n->axis[k].size, NULL, out);

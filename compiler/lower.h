@@ -1,5 +1,6 @@
-/* lower.h: what the files of the lowering share: lower.c (statements), values.c (shapes), lower_expr.c (expressions),
- * lower_index.c (indexing and index notation), lower_call.c (functions), reductions in lower_reduce.c. */
+/* lower.h: what the files of the lowering share: lower.c (names, files), lower_decl.c and lower_let.c (statements), values.c
+ * (shapes), lower_expr.c (expressions), lower_index.c (indexing, comprehensions), lower_scan.c (recurrences), lower_reduce.c
+ * (reductions), lower_call.c (functions), lower_library.c (built-in ones), lower_grad.c (derivatives). */
 #ifndef ADC_LOWER_H
 #define ADC_LOWER_H
 
@@ -64,6 +65,7 @@ typedef struct {
 } Lower;
 
 /* values.c */
+Type wider_type(Type, Type);
 Val val_bad(void);
 Val val_scalar(const Ex *);
 const Ex *axis_var(Lower *, int rank, int k);                   /* the variable of axis k */
@@ -114,6 +116,23 @@ Val lower_call(Lower *, const Ast *);
 Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n);
 const char *const *builtin_names(int *n);
 bool is_builtin(Lower *, const char *name);
+Symbol *std_function(Lower *, const char *name);
+bool plain_args(Lower *, const Ast *call, int least, int most, const char *const *named, int nnamed);  /* how many, and which by name */
+const Ast *named_arg(const Ast *call, const char *name), *nth_arg(const Ast *call, int n);
+
+/* lower_library.c */
+Val call_special(Lower *, const Ast *), call_count(Lower *, const Ast *);
+uint64_t draw_key(const char *name, int ordinal);
+const Ex *element_place(Lower *, const Val *);                  /* row-major place of an element, for draws */
+
+/* lower_decl.c */
+void lower_dim(Lower *, const Ast *), lower_data(Lower *, const Ast *), lower_hyper(Lower *, const Ast *), lower_param(Lower *, const Ast *);
+bool lower_axes(Lower *, const Ast *items, Val *shape);         /* the brackets of data and params, and shape notes */
+int draw_row(Lower *, const Ast *call);                         /* which draw; 0 uniform, 1 normal, -1 after an error */
+bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **file);
+
+/* lower_let.c */
+void lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
 bool fn_shape_ok(Lower *, const Ast *);
 bool is_reduction(const char *name);
 Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
@@ -129,6 +148,7 @@ Symbol *lookup(Lower *, const char *name);
 Symbol *declare(Lower *, const char *name, Span, SymbolKind);   /* an error and NULL when it is there already */
 Symbol *declare_global(Lower *, const char *name, Span, SymbolKind);
 void unknown_name(Lower *, const Ast *name);
+const Ast *declared_later(const Ast *statements, const char *name);      /* where a statement further down declares it, or NULL */
 Val lower_let_value(Lower *, const Ast *, Node **node);         /* shape note, comprehension, recurrence or plain */
 bool check_note(Lower *, const Ast *, Val *);
 void lower_error(Lower *, Span, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -7,14 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static Type wider(Type a, Type b) {
-    if (a == T_REAL || b == T_REAL)
-        return T_REAL;
-    return a == T_INT || b == T_INT ? T_INT : T_BOOL;
-}
-
-static const char *type_text(Type t) { return t == T_REAL ? "real" : t == T_INT ? "int" : "bool"; }
-
 static const char *op_words(int op) {
     static const char *const words[][2] = {{"D", "//"}, {"=", "=="}, {"N", "!="}, {"L", "<="}, {"G", ">="}, {"&", "and"}, {"|", "or"}};
     static const char *const plain[] = {"+", "-", "*", "/", "%", "@", "^", "<", ">"};
@@ -47,7 +39,7 @@ const Ex *lower_scalar(Lower *L, const Ast *a, Type type, const char *what) {
             hint(L->ctx, "'/' always gives a real; write '//' for whole division");
         return NULL;
     }
-    return ex_cast(L->ctx, wider(v.type, type), v.body);
+    return ex_cast(L->ctx, wider_type(v.type, type), v.body);
 }
 
 /* A size: an int expression of dims and numbers, and of index variables where a range may use them. */
@@ -128,7 +120,7 @@ static Val arithmetic(Lower *L, int op, Val a, Val b, const Ast *ast) {
         if (table[k].c == op)
             code = table[k].op;
     bool compare = code == OP_EQ || code == OP_NE || code == OP_LT || code == OP_LE;
-    Type type = wider(a.type, b.type);
+    Type type = wider_type(a.type, b.type);
     if (op == '/' || op == '^')
         type = T_REAL;
     else if (type == T_BOOL && !compare)
@@ -194,7 +186,7 @@ Val val_matmul(Lower *L, Val a, Val b, const Ast *ast) {
         matmul_error(L, &a, &b, ka, 0, ast);
         return val_bad();
     }
-    Type type = wider(wider(a.type, b.type), T_INT);
+    Type type = wider_type(wider_type(a.type, b.type), T_INT);
     a = val_cast(L, a, type);
     b = val_cast(L, b, type);
     Val r = {.type = type, .rank = a.rank + b.rank - 2};
@@ -240,7 +232,7 @@ static Val lower_unary(Lower *L, const Ast *a) {
     Val v = lower_expr(L, a->a);
     if (v.bad)
         return v;
-    v = val_cast(L, v, wider(v.type, T_INT));
+    v = val_cast(L, v, wider_type(v.type, T_INT));
     return a->op == '-' ? val_op(L, OP_NEG, &v, 1, NULL) : v;
 }
 
@@ -275,7 +267,7 @@ static Val lower_array(Lower *L, const Ast *a) {
         Val v = lower_expr(L, item);
         bad |= v.bad;
         if (!v.bad)
-            type = wider(type, v.type);
+            type = wider_type(type, v.type);
         if (!v.bad && v.rank > 0 && item->kind != AST_ARRAY) {
             ERR(L, item->span, "E0205", "an element of an array literal must be a scalar, not %s", shape_text(L, &v));
             bad = true;
@@ -337,8 +329,4 @@ Val lower_expr(Lower *L, const Ast *a) {
         ERR(L, a->span, "E0211", "this is no value");
         return val_bad();
     }
-}
-
-char *type_words(Lower *L, const Val *v) {
-    return arena_printf(L->ctx->arena, "%s%s", type_text(v->type), v->rank ? shape_text(L, v) : "");
 }

@@ -32,7 +32,7 @@ static Symbol *variable(Lower *L, const Ast *a, const char *what) {
     }
     if (s && s->kind == SYM_BAD)
         return NULL;
-    if (!s || s->kind != SYM_VALUE || !s->node) {
+    if (!s || s->kind != SYM_VALUE || (!s->node && s->value.type == T_REAL)) {
         ERR(L, a->span, "E0217", "%s differentiates in a name, and '%s' is none", what, span_text(L->ctx, a->span));
         if (!L->muted)
             hint(L->ctx, "give it a name first: let z = %s, and use z in what is differentiated", span_text(L->ctx, a->span));

@@ -66,6 +66,36 @@ static Val reduce_vars(Lower *L, Reduce reduce, Val v, const Index *red, int n, 
     return r;
 }
 
+/* True when a range begins or ends at another one's index: such rows make no array. */
+static bool ragged(const Index *red, int n) {
+    for (int k = 0; k < n; k++)
+        for (int j = 0; j < k; j++)
+            if (ex_uses_var(red[k].lo, red[j].var) || ex_uses_var(red[k].hi, red[j].var))
+                return true;
+    return false;
+}
+
+/* mean, norm, var and std over a ragged set, from sums over it. */
+static Val reduce_ragged(Lower *L, const Ast *a, Val v, const Index *red, int n) {
+    Val count = reduce_vars(L, R_SUM, val_scalar(ex_real(L->ctx, 1)), red, n, a->span);
+    bool mean = strcmp(a->text, "mean") == 0, norm = strcmp(a->text, "norm") == 0;
+    v = val_cast(L, v, T_REAL);
+    if (!norm) {
+        Val sum = reduce_vars(L, R_SUM, v, red, n, a->span);
+        Val m = sum.bad || count.bad ? val_bad() : val_op(L, OP_DIV, (Val[]){sum, count}, 2, NULL);
+        if (mean || m.bad)
+            return m;
+        v = val_op(L, OP_SUB, (Val[]){v, m}, 2, NULL);
+    }
+    if (v.bad)
+        return v;
+    Val square = val_op(L, OP_MUL, (Val[]){v, v}, 2, NULL);
+    Val s = square.bad ? square : reduce_vars(L, R_SUM, square, red, n, a->span);
+    if (!norm && !s.bad)
+        s = val_op(L, OP_DIV, (Val[]){s, count}, 2, NULL);
+    return s.bad || strcmp(a->text, "var") == 0 ? s : call_std(L, "_root", a, &s, 1);
+}
+
 Val lower_reduce(Lower *L, const Ast *a) {
     int from = L->index.n, n = 0;
     bool fine = true;
@@ -95,6 +125,23 @@ Val lower_reduce(Lower *L, const Ast *a) {
         return r;
     }
     L->ended = a;
+    Index red[MAX_RANK];
+    memcpy(red, L->index.at + from, sizeof *red * (size_t)(fine ? n : 0));
+    if (fine && !v.bad && ragged(red, n)) {
+        bool exps = strcmp(a->text, "logsumexp") == 0;
+        for (int k = n - 1; exps && k >= 0 && !v.bad; k--) {    /* a row at a time: the last index first */
+            bool one[MAX_RANK] = {true};
+            Val row = val_close(L, v, from + k);
+            L->index.n = from + k;
+            v = row.bad ? row : call_over(L, NULL, a, &row, 1, one);
+        }
+        L->index.n = from;
+        if (!exps)
+            v = reduce_ragged(L, a, v, red, n);
+        L->index.n = from + n;
+        pop_index(L, from);
+        return v;
+    }
     Val whole = fine ? val_close(L, v, from) : val_bad();
     pop_index(L, from);
     if (whole.bad)

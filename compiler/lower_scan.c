@@ -120,6 +120,10 @@ static bool lower_part(Scan *s, Part *p) {
     }
     if (!p->let->from) {
         p->symbol->now = val_let(L, v, p->let->text, p->let->span, &p->node);
+        if (p->node && !ex_uses_var(p->symbol->now.body, s->index.var)) {       /* the same at every step, but an element each */
+            p->node = state_node(s, &v, v.body, true, p->let->text, p->let->span, ++L->lets);
+            p->symbol->now = at_step(s, p->node, &v);
+        }
         p->symbol->defined = !p->symbol->now.bad;
         return p->symbol->defined;
     }

@@ -6,6 +6,9 @@
 #include "lower.h"
 #include <string.h>
 
+/* bool becomes int becomes real. */
+Type wider_type(Type a, Type b) { return a == T_REAL || b == T_REAL ? T_REAL : a == T_INT || b == T_INT ? T_INT : T_BOOL; }
+
 Val val_bad(void) { return (Val){.bad = true}; }
 Val val_scalar(const Ex *e) { return (Val){.type = e->type, .body = e}; }
 
