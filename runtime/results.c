@@ -127,6 +127,10 @@ Summary results_summary(const Results *r, int v)
         return s;
     }
     s.mean /= (double)n;
+    double rest = 0;                        /* of rounding: equal values have their value as mean */
+    for (int64_t i = 0; i < n; i++)
+        rest += x[i] - s.mean;
+    s.mean += isfinite(rest) ? rest / (double)n : 0;
     for (int64_t i = 0; i < n; i++)
         s.sd += (x[i] - s.mean) * (x[i] - s.mean);
     s.sd = n > 1 ? sqrt(s.sd / (double)(n - 1)) : 0;
