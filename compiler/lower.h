@@ -151,6 +151,7 @@ void unknown_name(Lower *, const Ast *name);
 const Ast *declared_later(const Ast *statements, const char *name);      /* where a statement further down declares it, or NULL */
 Val lower_let_value(Lower *, const Ast *, Node **node);         /* shape note, comprehension, recurrence or plain */
 bool check_note(Lower *, const Ast *, Val *);
+bool check_axes(Lower *, const Ast *let, const Ast *axes, Val *);
 void lower_error(Lower *, Span, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 #define ERR(L, span, code, ...) lower_error(L, span, code, __VA_ARGS__)
 void lower_label(Lower *, Span, const char *format, ...) __attribute__((format(printf, 3, 4)));

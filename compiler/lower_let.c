@@ -5,10 +5,12 @@
 
 /* let z[n, c] = e: the note says the axes, and names those without a name. */
 bool check_note(Lower *L, const Ast *a, Val *v) {
+    return !a->bracketed || check_axes(L, a, a->items, v);
+}
+
+bool check_axes(Lower *L, const Ast *a, const Ast *axes, Val *v) {
     Val note = {0};
-    if (!a->bracketed)
-        return true;
-    if (!lower_axes(L, a->items, &note))
+    if (!lower_axes(L, axes, &note))
         return false;
     bool same = note.rank == v->rank;
     int k = 0;

@@ -11,24 +11,41 @@
 typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; } Part;
 typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; } Scan;
 
+/* [t, n, H]: the axes of a step are noted, not indexed. */
+static bool is_noted(const Part *p) {
+    const Ast *second = p->let->items->next;
+    return second && second->kind != AST_IN;
+}
+
+/* The indices of one step, [t, i in n, j in H], come into scope. */
+static bool push_indices(Lower *L, const Part *p) {
+    bool fine = true;
+    for (const Ast *in = p->let->items->next; in; in = in->next) {
+        if (in->kind == AST_IN) {
+            fine &= push_index(L, in, false);
+        } else {
+            ERR(L, in->span, "E0210", "the axes behind the first have an index each, as in 'j in J', or none has one");
+            fine = false;
+        }
+    }
+    return fine;
+}
+
 /* The axes of one step: those that the brackets name, then what the 'from' value has more. */
 static bool step_shape(Lower *L, Part *p) {
     int from = L->index.n;
-    bool fine = true;
-    for (const Ast *in = p->let->items->next; in; in = in->next) {
-        if (in->kind != AST_IN) {
-            ERR(L, in->span, "E0210", "expected 'j in J'");
-            fine = false;
-        } else {
-            fine &= push_index(L, in, false);
-        }
+    bool noted = is_noted(p), fine;
+    if (noted) {
+        p->rest = val_scalar(ex_int(L->ctx, 0));
+        fine = lower_axes(L, p->let->items->next, &p->rest);
+    } else {
+        fine = push_indices(L, p);
+        p->rest = fine ? val_close(L, val_scalar(ex_int(L->ctx, 0)), from) : val_bad();
+        pop_index(L, from);
     }
-    Val one = val_scalar(ex_int(L->ctx, 0));
-    p->rest = fine ? val_close(L, one, from) : val_bad();
-    pop_index(L, from);
     if (!fine || p->init.bad)
         return false;
-    for (int k = p->rest.rank; k < p->init.rank; k++)
+    for (int k = p->rest.rank; k < p->init.rank && !noted; k++)
         p->rest.axis[p->rest.rank++] = p->init.axis[k];
     Val shape = {0};
     if (p->init.rank > 0 && p->init.rank != p->rest.rank) {
@@ -105,15 +122,15 @@ static bool start_states(Scan *s) {
 static bool lower_part(Scan *s, Part *p) {
     Lower *L = s->L;
     int from = L->index.n;
-    bool fine = true;
+    bool noted = is_noted(p), fine = noted || push_indices(L, p);
     const char *naming = L->naming;
     L->naming = p->let->text;
-    for (const Ast *in = p->let->items->next; in; in = in->next)
-        fine &= in->kind == AST_IN && push_index(L, in, false);
     Val v = lower_expr(L, p->let->a);
     v = fine ? val_close(L, v, from) : val_bad();
     pop_index(L, from);
     L->naming = naming;
+    if (noted && !v.bad && !p->let->from && !check_axes(L, p->let, p->let->items->next, &v))
+        v = val_bad();
     if (v.bad) {
         p->symbol->kind = SYM_BAD;
         return false;
