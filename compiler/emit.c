@@ -372,12 +372,13 @@ static void forget_names(Emit *e, const Block *b) {
 
 /* As many rows at once as a vector has lanes, then what is left one by one. */
 static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
-    Str hi = {0}, head = {0};
+    Str hi = {0}, whole = {0}, head = {0};
     emit_size(e, s->hi, s->dim, SUM, &hi);
+    emit_size(e, s->hi, s->dim, ATOM, &whole);
     s->letter = letter_new(e->ctx, e->scope, s->letter);
     lane_sums_begin(e, s, out);
     out_line(out, "int64_t %s = 0;", s->letter);
-    str_add(&head, "for (; %s + LANES <= %s; %s += LANES)", s->letter, hi.text, s->letter);
+    str_add(&head, "for (; %s < %s - %s %% LANES; %s += LANES)", s->letter, hi.text, whole.text, s->letter);
     e->rows = s;
     body(e, s->body, head.text, context, out);
     e->rows = NULL;
@@ -387,6 +388,7 @@ static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
     str_add(&head, "for (; %s < %s; %s++)", s->letter, hi.text, s->letter);
     body(e, s->body, head.text, context, out);
     str_free(&hi);
+    str_free(&whole);
     str_free(&head);
 }
 
