@@ -426,6 +426,14 @@ static int option_flag(Options *o, const AdModel *m, int argc, char **argv, int 
     return option_key(o, m, row, text, where, "command line", err);
 }
 
+static int option_stray(const char *word, Err *err)
+{
+    for (size_t i = 0; i < sizeof option_commands / sizeof *option_commands; i++)
+        if (strcmp(word, option_commands[i]) == 0)
+            return err_set(err, EXIT_USAGE, "'%s' is a command: it comes before the options", word);
+    return err_set(err, EXIT_USAGE, "'%s' is not an option; see --help", word);
+}
+
 /* The optimizer comes first, so that --lr holds whatever the order. */
 static int option_flags(Options *o, const AdModel *m, int argc, char **argv, int first, Err *err)
 {
@@ -433,7 +441,7 @@ static int option_flags(Options *o, const AdModel *m, int argc, char **argv, int
     for (int pass = 0; pass < 2; pass++)
         for (int i = first; i < argc; i++) {
             if (strncmp(argv[i], "--", 2) != 0 || !argv[i][2])
-                return err_set(err, EXIT_USAGE, "'%s' is not an option; see --help", argv[i]);
+                return option_stray(argv[i], err);
             bool is_optimizer = strcmp(argv[i], "--optimizer") == 0 || strncmp(argv[i], "--optimizer=", 12) == 0;
             if (is_optimizer == (pass == 0)) {
                 if (option_flag(o, m, argc, argv, &i, &data_given, err))

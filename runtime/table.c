@@ -337,13 +337,14 @@ int table_column(const Table *t, const char *name, Err *err)
     const char *near = nearest(name, (const char *const *)t->header, t->ncolumns);
     char names[300] = "";
     size_t at = 0;
-    for (int i = 0; i < t->ncolumns && at < sizeof names; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", i ? ", " : "", t->header[i]);
+    int shown = 0;
+    for (; shown < t->ncolumns && shown < 12 && at < sizeof names - 64; shown++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", shown ? ", " : "", t->header[shown]);
     if (near)
         err_set(err, EXIT_BAD_DATA, "%s:1:1: error: there is no column \"%s\"; did you mean \"%s\"?", t->path, name, near);
     else
         err_set(err, EXIT_BAD_DATA, "%s:1:1: error: there is no column \"%s\"; there are %s%s", t->path, name, names,
-                at >= sizeof names ? "..." : "");
+                shown < t->ncolumns ? ", ..." : "");
     return -1;
 }
 
