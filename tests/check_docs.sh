@@ -157,7 +157,7 @@ run_model() {
 matches() {
   awk '
     function fits(pattern, text,   n, part, i, at) {
-      n = split(pattern, part, /\.\.\./)
+      n = split(pattern, part, /\.\.\.\.?/)
       if (n == 1) return pattern == text
       for (i = 1; i <= n; i++) {
         at = part[i] == "" ? 1 : index(text, part[i])
