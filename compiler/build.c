@@ -95,33 +95,32 @@ static const Ex *replaced(void *data, int var) {
     return NULL;
 }
 
-/* The outer variables that are used become axes, the sequential ones first. */
-static bool add_outer(const Builder *b, const bool *used, Build *n, const Ex **index, Replace *shift) {
+/* The outer variables that are used, those of recurrences or the others, become axes. */
+static bool add_outer(const Builder *b, const bool *used, bool sequential, Build *n, const Ex **index, Replace *shift) {
     Ctx *ctx = b->ctx;
     Range range[256];
     Facts facts = outer_facts(b, range);
     int rank = n->rank;
-    for (int pass = 0; pass < 2; pass++)
-        for (int k = 0; k < b->nouter; k++) {
-            const Index *x = &b->outer[k];
-            if (!used[x->var] || x->sequential != (pass == 0))
-                continue;
-            const Ex *hi = upper_bound(ctx, x->hi, &facts);
-            const Ex *lo = ex_int(ctx, 0), *v = ex_var(ctx, x->var);
-            if (!prove_nonnegative(ctx, x->lo, &facts))
-                lo = lower_bound(ctx, x->lo, &facts);
-            if (!hi || !lo || rank >= MAX_RANK)
-                return false;
-            n->axis[rank] = (Axis){ex2(ctx, OP_SUB, hi, lo), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
-            n->axis_var[rank] = x->var;
-            if (!ex_is_number(lo, 0)) {
-                n->axis_var[rank] = VAR_SHIFTED + shift->n;
-                shift->from[shift->n] = x->var;
-                shift->to[shift->n] = ex2(ctx, OP_ADD, ex_var(ctx, VAR_SHIFTED + shift->n), lo);
-                shift->n++;
-            }
-            index[rank++] = ex2(ctx, OP_SUB, v, lo);
+    for (int k = 0; k < b->nouter; k++) {
+        const Index *x = &b->outer[k];
+        if (!used[x->var] || x->sequential != sequential)
+            continue;
+        const Ex *hi = upper_bound(ctx, x->hi, &facts);
+        const Ex *lo = ex_int(ctx, 0), *v = ex_var(ctx, x->var);
+        if (!prove_nonnegative(ctx, x->lo, &facts))
+            lo = lower_bound(ctx, x->lo, &facts);
+        if (!hi || !lo || rank >= MAX_RANK)
+            return false;
+        n->axis[rank] = (Axis){ex2(ctx, OP_SUB, hi, lo), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
+        n->axis_var[rank] = x->var;
+        if (!ex_is_number(lo, 0)) {
+            n->axis_var[rank] = VAR_SHIFTED + shift->n;
+            shift->from[shift->n] = x->var;
+            shift->to[shift->n] = ex2(ctx, OP_ADD, ex_var(ctx, VAR_SHIFTED + shift->n), lo);
+            shift->n++;
         }
+        index[rank++] = ex2(ctx, OP_SUB, v, lo);
+    }
     n->rank = rank;
     return true;
 }
@@ -245,8 +244,9 @@ const Ex *build_read(const Builder *b, const Build *given) {
     use(ctx, guard, used);
     const Ex *index[2 * MAX_RANK];
     Replace shift = {0};
-    bool fits = b->outer_last ? add_own(b, own, &n, index) && add_outer(b, used, &n, index, &shift)
-                              : add_outer(b, used, &n, index, &shift) && add_own(b, own, &n, index);
+    /* A scheduler finds the steps of a recurrence along the first axis, whoever builds the node. */
+    bool fits = add_outer(b, used, true, &n, index, &shift) && (b->outer_last || add_outer(b, used, false, &n, index, &shift))
+                && add_own(b, own, &n, index) && (!b->outer_last || add_outer(b, used, false, &n, index, &shift));
     if (!fits)
         return NULL;
     if (shift.n) {

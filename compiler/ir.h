@@ -244,7 +244,7 @@ typedef struct {
     Ctx *ctx; Graph *graph;
     const Index *outer; int nouter;
     const Ex *const *guard; int nguards;
-    bool outer_last;            /* the node's own axes come first */
+    bool outer_last;            /* the node's own axes come before those of outer indices, but recurrences' */
     const Node *held;           /* gradient(): taken as constant, whatever it depends on */
 } Builder;
 typedef struct {
