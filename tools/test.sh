@@ -29,6 +29,7 @@ summary() {
 # run NAME: builds build-NAME, tests it, adds to the sums
 run() {
   echo "== $1"
+  began=$(date +%s)
   if ! meson compile -C "build-$1"; then
     echo "build-$1: does not build"
     failed=$((failed + 1))
@@ -46,6 +47,7 @@ run() {
   fi
   passed=$((passed + $(summary Ok) + $(summary 'Expected Fail')))
   failed=$((failed + wrong))
+  echo "build-$1: $(($(date +%s) - began)) seconds"
 }
 
 for build in ${*:-gcc clang asan fuzz}; do
