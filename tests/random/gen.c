@@ -149,7 +149,7 @@ static const char *index_into(Gen *g, const char *size, int depth) {
     case 1: return "-1";
     case 2: if (v) return say(g, "%s - 1 - %s", size, v->name); /* fall through */
     case 3: if (v) return v->name;
-        return chance(g, 50) ? "1" : "-2";
+        return !is_name(size) ? "0" : chance(g, 50) ? "1" : "-2";
     case 4: if (u) return element(g, u, depth - 1); /* fall through */
     case 5: return say(g, "%s %% %s", some_int(g, depth - 1), size);
     case 6: if (w) return say(g, "min(%s, %s - 1)", w->name, size); /* fall through */
@@ -298,9 +298,9 @@ static const char *partner(Gen *g, const Sizes *s, int depth) {
 static const char *product_binary(Gen *g, const Sizes *s, int depth) {
     static const struct { const char *open, *middle, *close; bool turns; } forms[] = {
         {"(", " + ", ")", true}, {"(", " - ", ")", true}, {"(", " * ", ")", true}, {"(", " * ", ")", true}, {"max(", ", ", ")", true},
-        {"min(", ", ", ")", true}, {"logaddexp(", ", ", ")", true}, {"(", " / (1.5 + square(", "))", false},
-        {"(", " % (2 + abs(", "))", false}, {"atan2(", ", 2 + square(", "))", false}, {"(", " // (1.25 + abs(", "))", false},
-        {"(", " - 0.5 * ", ")", true}, {"pow(1.5 + sin(", "), ", ")", false}, {"(", " / (2 + cos(", "))", false},
+        {"min(", ", ", ")", true}, {"logaddexp(", ", ", ")", true}, {"(", " / (1.5 + square(", ")))", false},
+        {"(", " % (2 + abs(", ")))", false}, {"atan2(", ", 2 + square(", "))", false}, {"(", " // (1.25 + abs(", ")))", false},
+        {"(", " - 0.5 * ", ")", true}, {"pow(1.5 + sin(", "), ", ")", false}, {"(", " / (2 + cos(", ")))", false},
     };
     int which = below(g, (int)(sizeof forms / sizeof *forms));
     const char *a = expr(g, s, depth - 1), *b = partner(g, s, depth - 1);
@@ -365,7 +365,7 @@ static const char *product_reduce(Gen *g, const Sizes *s, int depth) {
     const char *ddof = same(how, "var") && chance(g, 30) ? ", ddof = 1" : "";
     if (s->rank == 0 && chance(g, 60))
         return say(g, "%s(%s%s)", how, x, ddof);
-    if (twice == 1 && chance(g, 60))
+    if (twice == 1 && !g->in_function && chance(g, 60))      /* a call may give two of its sizes one dim */
         return say(g, "%s(%s, over = %s%s)", how, x, more.at[axis], ddof);
     return say(g, "%s(%s, over = %d%s)", how, x, chance(g, 50) ? axis : axis - more.rank, ddof);
 }
@@ -577,9 +577,9 @@ static const char *product_call(Gen *g, const Sizes *s, int depth) {
         const char *x = expr(g, &shape, depth - 1);
         if (!x)
             return NULL;
-        text = say(g, "%s%s%s", text, a ? ", " : "", x);
+        text = say(g, shape.rank ? "%s%s%s" : "%s%s0.25 + %s", text, a ? ", " : "", x);
     }
-    return f->defaults && chance(g, 50) ? say(g, "%s, k = %s)", text, literal(g)) : say(g, "%s)", text);
+    return f->defaults && chance(g, 50) ? say(g, "%s, k = 0.5 * %s)", text, literal(g)) : say(g, "%s)", text);
 }
 
 static const char *expr(Gen *g, const Sizes *s, int depth) {
@@ -773,13 +773,13 @@ static void let_indexed(Gen *g, int depth) {
 static void let_recurrence(Gen *g, int depth) {
     const char *name = fresh(g, "h"), *T = any_dim(g), *H = any_dim(g), *t = fresh(g, "i"), *j = fresh(g, "i");
     Sizes step = vector(H);
-    const char *from = chance(g, 50) ? "0.25" : expr(g, &step, 1);
+    const char *from = chance(g, 50) ? "0.25" : expr(g, &step, 1), *start = expr(g, &step, 0);
     if (!from)
         return;
     g->var[g->nvars++] = (Var){t, T, false};
     if (chance(g, 40)) {
         Sizes square = matrix(H, H);
-        const char *W = expr(g, &square, 1), *e = expr(g, &step, depth - 1), *start = expr(g, &step, 0);
+        const char *W = expr(g, &square, 1), *e = expr(g, &step, depth - 1);
         if (e && W && start)
             line(g, say(g, "let %s[%s in %s] from %s = tanh(%s + 0.5 * %s[%s-1] @ %s)", name, t, T, start, e, name, t, W));
         else
@@ -818,12 +818,11 @@ static void let_scan(Gen *g, int depth) {
 /* The last statements: what is learnt from, and what is looked at. <w, J v> and <J' w, v> are two metrics. */
 static void results(Gen *g, int depth) {
     Sizes s = any_sizes(g, 2);
-    const char *damp = "0.1 * sum(square(%s))";
-    const char *learnt = NULL, *hole = strstr(damp, "%s");
+    const char *learnt = NULL;
     for (int k = 0; k < g->values.n; k++)
         if (g->values.at[k].name[0] == 'w' && g->values.at[k].sizes.rank)
             learnt = g->values.at[k].name;
-    line(g, say(g, "loss J%d = %s + %.*s%s)", ++g->count, scalar(g, depth), (int)(hole - damp), damp, learnt));
+    line(g, say(g, "loss J%d = %s + 0.1 * sum(square(%s))", ++g->count, scalar(g, depth), learnt));
     line(g, say(g, "loss J%d = mean(tanh(%s))", ++g->count, expr(g, &s, depth)));
     const Value *x = any_value(g, T_REAL, NULL);
     Sizes shape = any_sizes(g, 2);

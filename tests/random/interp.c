@@ -9,12 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-Val fail(Interp *I, Span span, const char *what) {
-    if (!I->failed) {
-        I->failed = what;
-        I->where = span;
-    }
-    return val_cell(I, tape_const(&I->tape, (long double)NAN));
+_Noreturn Val fail(Interp *I, Span span, const char *what) {
+    I->failed = what;
+    I->where = span;
+    longjmp(I->escape, 1);
 }
 
 /* ---------------------------------------------------------------- values */
@@ -110,7 +108,8 @@ Val spread(Interp *I, const Val *a, const Val *shape) {
 }
 
 Val keep(Interp *I, Val a) {
-    if (a.type != T_REAL)
+    int64_t n = val_count(&a);
+    if (a.type != T_REAL || n == 0)
         return a;
     Val v = like(I, T_REAL, &a);
     for (int64_t i = 0; i < val_count(&v); i++)
@@ -172,7 +171,7 @@ static int64_t int_op(Interp *I, int op, int64_t a, int64_t b) {
             p *= a;
         return p;
     }
-    default: fail(I, (Span){0}, "unknown operator"); return 0;
+    default: fail(I, (Span){0}, "unknown operator");
     }
 }
 
@@ -196,7 +195,7 @@ static int real_op(Interp *I, int op, int a, int b) {
         int whole = tape_const(t, tape_whole(t, tape_op(t, K_DIV, a, b), -1));
         return tape_op(t, K_SUB, a, tape_op(t, K_MUL, b, whole));
     }
-    default: fail(I, (Span){0}, "unknown operator"); return a;
+    default: fail(I, (Span){0}, "unknown operator");
     }
 }
 
@@ -208,7 +207,7 @@ Val binary(Interp *I, int op, const Val *a, const Val *b) {
     x = spread(I, &x, &shape);
     y = spread(I, &y, &shape);
     Val v = like(I, compares ? T_BOOL : reals ? T_REAL : T_INT, &shape);
-    for (int64_t i = 0; i < val_count(&v) && !I->failed; i++)
+    for (int64_t i = 0; i < val_count(&v); i++)
         v.at[i] = !reals ? int_op(I, op, x.at[i], y.at[i])
                 : compares ? real_compare(I, op, (int)x.at[i], (int)y.at[i]) : real_op(I, op, (int)x.at[i], (int)y.at[i]);
     return v;
@@ -428,8 +427,6 @@ typedef struct { VEC(Val) body; VEC(int64_t) index; } Bodies;
 
 /* Every setting of the indices that items declare, in order; the bodies they give. */
 static void walk(Interp *I, const Ast *item, const Ast *body, const Env *env, int64_t first, bool outermost, Bodies *out) {
-    if (I->failed || I->tape.too_long)
-        return;
     if (!item) {
         Val v = eval(I, body, env);
         vec_push(I, &out->body, v);
@@ -438,7 +435,6 @@ static void walk(Interp *I, const Ast *item, const Ast *body, const Env *env, in
     }
     if (item->kind != AST_IN) {
         fail(I, item->span, "a range was needed");
-        return;
     }
     Val a = eval(I, item->a, env), b = item->b ? eval(I, item->b, env) : val_int(I, 0);
     int64_t lo = item->b ? scalar_of(I, &a) : 0, hi = item->b ? scalar_of(I, &b) : scalar_of(I, &a);
@@ -446,11 +442,19 @@ static void walk(Interp *I, const Ast *item, const Ast *body, const Env *env, in
         walk(I, item->next, body, bind(I, env, item->text, val_int(I, i)), outermost ? i : first, false, out);
 }
 
+/* Of no settings at all: the neutral element, in the shape that the body would have. */
+static Val reduce_nothing(Interp *I, const Ast *a, const Env *env) {
+    for (const Ast *item = a->items; item; item = item->next)
+        env = bind(I, env, item->text, item->b ? eval(I, item->a, env) : val_int(I, 0));
+    Val shape = eval(I, a->a, env), one = reduce_cells(I, a->text, shape.type, NULL, 0);
+    return spread(I, &one, &shape);
+}
+
 static Val eval_reduce(Interp *I, const Ast *a, const Env *env) {
     Bodies bodies = {0};
     walk(I, a->items, a->a, env, 0, true, &bodies);
-    if (I->failed)
-        return fail(I, a->span, I->failed);
+    if (bodies.body.n == 0)
+        return reduce_nothing(I, a, env);
     bool arg = strcmp(a->text, "argmax") == 0 || strcmp(a->text, "argmin") == 0;
     if (bodies.body.n == 0 || arg || bodies.body.at[0].rank == 0) {
         int64_t *at = arena_alloc(I->arena, sizeof(int64_t) * (size_t)(bodies.body.n + 1));
@@ -475,8 +479,8 @@ static Val eval_reduce(Interp *I, const Ast *a, const Env *env) {
 }
 
 Val eval(Interp *I, const Ast *a, const Env *env) {
-    if (I->failed || I->tape.too_long)
-        return val_cell(I, tape_const(&I->tape, 0));
+    if (I->tape.too_long)
+        fail(I, a->span, "too long");
     switch ((int)a->kind) {
     case AST_INT: return val_int(I, a->ival);
     case AST_REAL: return val_cell(I, tape_const(&I->tape, (long double)a->rval));
@@ -507,7 +511,9 @@ static Val comprehension(Interp *I, const Ast *items, const Ast *body, const Env
     int64_t size[2 * MAX_AXES];
     Val v, shape = {0};
     walk(I, items, body, env, 0, true, &bodies);
-    if (I->failed || bodies.body.n == 0)
+    if (I->tape.too_long)
+        fail(I, body->span, "too long");
+    if (bodies.body.n == 0)
         return fail(I, body->span, "an empty comprehension");
     for (const Ast *e = items; e; e = e->next) {
         Val n = eval(I, e->a, env);
@@ -521,6 +527,8 @@ static Val comprehension(Interp *I, const Ast *items, const Ast *body, const Env
     v = val_new(I, bodies.body.at[0].type, shape.rank, size);
     memcpy(v.dim, shape.dim, sizeof v.dim);
     int64_t inner = val_count(&bodies.body.at[0]);
+    if (bodies.body.n != val_count(&v) / (inner ? inner : 1))
+        fail(I, body->span, "rows of different lengths");
     for (int i = 0; i < bodies.body.n; i++)
         for (int64_t k = 0; k < inner; k++)
             v.at[i * inner + k] = bodies.body.at[i].at[k];
@@ -551,7 +559,7 @@ static const Env *recur(Interp *I, const Ast *range, const Ast *lets, bool one, 
             e->from = val_real(I, &e->from);
         inner = state[count++] = e;
     }
-    for (int64_t t = 0; t < steps && !I->failed; t++) {
+    for (int64_t t = 0; t < steps; t++) {
         int k = 0;
         for (const Ast *let = lets; let && k < count; let = one ? NULL : let->next, k++) {
             const Env *here = bind(I, inner, range->text, val_int(I, t));
@@ -574,12 +582,12 @@ static const Env *recur(Interp *I, const Ast *range, const Ast *lets, bool one, 
                 e->sized = true;
             }
             for (int64_t j = 0; j < val_count(&v); j++)
-                e->value.at[t * val_count(&v) + j] = v.at[j];
+                e->value.at[t * val_count(&v) + j] = v.type == T_REAL ? tape_op(&I->tape, K_COPY, (int)v.at[j], -1) : v.at[j];
         }
     }
     const Env *after = env;
     for (int k = 0; k < count; k++)
-        after = bind(I, after, state[k]->name, keep(I, state[k]->value));
+        after = bind(I, after, state[k]->name, state[k]->value);
     return after;
 }
 
@@ -594,11 +602,11 @@ Val statement_value(Interp *I, const Ast *s, const Env *env) {
 }
 
 const Env *run_block(Interp *I, const Ast *s, const Env *env) {
-    for (; s && !I->failed; s = s->next) {
+    for (; s; s = s->next) {
         if (s->kind == AST_SCAN)
             env = recur(I, s->a->kind == AST_IN ? s->a : s, s->clauses, false, env);
         else if (s->kind == AST_LET)
-            env = bind(I, env, s->text, keep(I, statement_value(I, s, env)));
+            env = bind(I, env, s->text, s->from ? statement_value(I, s, env) : keep(I, statement_value(I, s, env)));
         else
             fail(I, s->span, "a statement that the interpreter does not know");
     }
@@ -740,11 +748,12 @@ static void gradients(Interp *I) {
     }
 }
 
-bool interpret(Interp *I, const Ast *s) {
+bool interpret(Interp *I, const Ast *program) {
     I->tape.arena = I->arena;
-    for (; s && !I->failed && !I->tape.too_long; s = s->next)
+    if (setjmp(I->escape))
+        return false;
+    for (const Ast *s = program; s; s = s->next)
         run_statement(I, s);
-    if (!I->failed && !I->tape.too_long)
-        gradients(I);
-    return !I->failed && !I->tape.too_long;
+    gradients(I);
+    return !I->tape.too_long;
 }

@@ -7,6 +7,8 @@
 
 #include "tape.h"
 
+#include <setjmp.h>
+
 enum { MAX_AXES = 8 };
 
 typedef struct {
@@ -39,7 +41,7 @@ typedef struct {
     VEC(Result) dims, data, params, losses, metrics, outputs;
     const char *failed;                 /* what the interpreter does not know, or NULL */
     Span where;
-    bool unusable;                      /* an index out of range was read */
+    jmp_buf escape;                     /* of interpret(): what fail() jumps to */
 } Interp;
 
 /* Runs the statements; data and params are drawn from the seed and their names. False: see ->failed. */
@@ -57,7 +59,7 @@ Val binary(Interp *, int op, const Val *, const Val *);
 Val call(Interp *, const Ast *, const Env *);
 Val matmul(Interp *, const Val *, const Val *);
 Val reduce_cells(Interp *, const char *how, Type, const int64_t *at, int n);
-Val fail(Interp *, Span, const char *);
+_Noreturn Val fail(Interp *, Span, const char *);      /* Val: so that it stands where a value does */
 const Env *find(const Env *, const char *name);
 Env *bind(Interp *, const Env *outer, const char *name, Val);
 Val statement_value(Interp *, const Ast *, const Env *);        /* of a let, loss, output ...: comprehension, recurrence */

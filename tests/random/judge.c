@@ -38,7 +38,37 @@ static void verdict(Case *c, Verdict v, const char *message) {
     snprintf(c->message, sizeof c->message, "%s", message ? message : "");
 }
 
+/* ---------------------------------------------------------------- what dies is caught */
+
+static sigjmp_buf landing;
+static volatile sig_atomic_t airborne;
+
+static void on_signal(int signo) {
+    if (airborne)
+        siglongjmp(landing, signo);
+    signal(signo, SIG_DFL);
+    raise(signo);
+}
+
+static void catch_signals(void) {
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+    static const int all[] = {SIGABRT, SIGSEGV, SIGFPE, SIGALRM, SIGBUS};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        sigaction(all[k], &act, NULL);
+}
+
 /* ---------------------------------------------------------------- the interpreter's side */
+
+static char *first_error(Ctx *ctx, Arena *arena) {
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    diag_print(ctx, f);
+    fclose(f);
+    char *copy = arena_strdup(arena, text ? text : "");
+    free(text);
+    return copy;
+}
 
 static bool finite_cells(const Interp *I, const Val *v) {
     for (int64_t i = 0; v->type == T_REAL && i < val_count(v); i++)
@@ -64,14 +94,28 @@ static bool all_finite(const Interp *I) {
     return true;
 }
 
+static bool interpret_safely(Case *c, const Ast *ast) {
+    volatile bool fine = false;
+    catch_signals();
+    airborne = 1;
+    alarm(20);
+    if (sigsetjmp(landing, 1) == 0)
+        fine = interpret(&c->interp, ast);
+    else
+        c->interp.failed = "the interpreter died";
+    alarm(0);
+    airborne = 0;
+    return fine;
+}
+
 void interpret_case(Case *c) {
     Ctx *ctx = ctx_new();
     int file = source_add(ctx, "model.ad", c->text, (int)strlen(c->text));
     Ast *ast = parse(ctx, file);
     c->interp = (Interp){.arena = c->arena, .seed = c->seed};
     if (error_count(ctx) > 0) {
-        verdict(c, REJECTED, "syntax error");
-    } else if (!interpret(&c->interp, ast)) {
+        verdict(c, REJECTED, first_error(ctx, c->arena));
+    } else if (!interpret_safely(c, ast)) {
         if (c->interp.tape.too_long)
             verdict(c, TOO_LONG, NULL);
         else {
@@ -94,34 +138,6 @@ void interpret_case(Case *c) {
 }
 
 /* ---------------------------------------------------------------- the compiler's side */
-
-static sigjmp_buf landing;
-static volatile sig_atomic_t airborne;
-
-static void on_signal(int signo) {
-    if (airborne)
-        siglongjmp(landing, signo);
-    signal(signo, SIG_DFL);
-    raise(signo);
-}
-
-static void catch_signals(void) {
-    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
-    static const int all[] = {SIGABRT, SIGSEGV, SIGFPE, SIGALRM, SIGBUS};
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-        sigaction(all[k], &act, NULL);
-}
-
-static char *first_error(Ctx *ctx, Arena *arena) {
-    char *text = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&text, &n);
-    diag_print(ctx, f);
-    fclose(f);
-    char *copy = arena_strdup(arena, text ? text : "");
-    free(text);
-    return copy;
-}
 
 static void passes(Ctx *ctx, Case *c, int file) {
     ctx->pass = "parse";
@@ -296,7 +312,27 @@ static void call_all(Case *c, AdRun *run) {
         m->trace(run);
 }
 
+enum { MARGIN = 4096 };
+
+/* All nan, should it be read before it is written. */
+static void *memory(size_t n) {
+    size_t all = (n + 63) / 64 * 64 + MARGIN;
+    return memset(aligned_alloc(64, all), 0xff, all);
+}
+
+static bool untouched(const void *memory_, size_t n) {
+    const unsigned char *margin = (const unsigned char *)memory_ + (n + 63) / 64 * 64;
+    for (int i = 0; i < MARGIN; i++)
+        if (margin[i] != 0xff)
+            return false;
+    return true;
+}
+
 void run_case(Case *c, const AdModel *m) {
+    if (!m->f64) {                      /* a shrunk model that lost its first line */
+        verdict(c, UNKNOWN, "not in double precision");
+        return;
+    }
     Arena *a = c->arena;
     AdRun run = {.model = m};
     run.dims = arena_alloc(a, sizeof(int64_t) * (size_t)(m->ndims + 1));
@@ -311,10 +347,8 @@ void run_case(Case *c, const AdModel *m) {
     run.seed = 1;
     prepare(c, &run);
     size_t load = m->load_bytes(run.dims), work = m->work_bytes(run.dims);
-    run.load = aligned_alloc(64, (load + 127) / 64 * 64);
-    run.work = aligned_alloc(64, (work + 127) / 64 * 64);
-    memset(run.load, 0xff, (load + 127) / 64 * 64);         /* nan, should it be read before it is written */
-    memset(run.work, 0xff, (work + 127) / 64 * 64);
+    run.load = memory(load);
+    run.work = memory(work);
     int signo;
     airborne = 1;
     alarm(10);
@@ -331,6 +365,8 @@ void run_case(Case *c, const AdModel *m) {
                  (long long)run.fault.index, (long long)run.fault.size);
         verdict(c, FAULTED, message);
     }
+    if (!untouched(run.load, load) || !untouched(run.work, work))
+        verdict(c, FAULTED, "wrote behind the memory that it asked for");
     free(run.load);
     free(run.work);
 }

@@ -82,8 +82,6 @@ static int unary(Interp *I, const char *f, int a) {
     if (strcmp(f, "gelu") == 0) return mul(I, a, normal_cdf(I, a));
     if (strcmp(f, "silu") == 0) return mul(I, a, sigmoid(I, a));
     if (strcmp(f, "relu") == 0) return sign_of(I, a) > 0 ? a : cell(I, 0);
-    if (strcmp(f, "leaky_relu") == 0) return sign_of(I, a) > 0 ? a : scale(I, 0.01, a);
-    if (strcmp(f, "elu") == 0) return sign_of(I, a) > 0 ? a : op1(I, K_EXPM1, a);
     if (strcmp(f, "selu") == 0)
         return scale(I, 1.0507009873554804934193349852946,
                      sign_of(I, a) > 0 ? a : scale(I, 1.6732632423543772848170429916717, op1(I, K_EXPM1, a)));
@@ -376,6 +374,8 @@ static Val along(Interp *I, const Ast *a, const Env *env, RowMap map) {
     const Ast *over = argument(a, 1, "over");
     Val x = eval(I, a->items, env);
     x = val_real(I, &x);
+    if (x.rank == 0)
+        fail(I, a->span, "an array was needed");
     bool marked[MAX_AXES] = {0};
     if (over)
         mark_axes(I, over, env, &x, marked);
@@ -539,8 +539,6 @@ Val derivative_call(Interp *I, const Ast *a, const Env *env) {
     const Ast *which = argument(a, 1, NULL), *dir = argument(a, 2, NULL);
     Val s = eval(I, a->items, env), x = eval(I, which, env), v = dir ? eval(I, dir, env) : x;
     s = val_real(I, &s);
-    if (I->failed || I->tape.too_long)
-        return s;
     if (strcmp(a->text, "grad") == 0)
         return derivative_at(I, &s, &x);
     if (strcmp(a->text, "jvp") == 0)
@@ -561,8 +559,6 @@ static Val call_user(Interp *I, const Ast *a, const Env *fn, const Env *env) {
             if (e->kind == AST_ARG && strcmp(e->text, p->text) == 0)
                 given = e->a;
         Val v = given ? eval(I, given, env) : eval(I, p->a, fn);
-        if (I->failed)
-            return v;
         int k = 0;
         for (const Ast *e = p->items; e && k < v.rank; e = e->next, k++) {
             if (e->kind != AST_NAME)
@@ -616,6 +612,21 @@ static Val stopped(Interp *I, const Val *a) {
     return v;
 }
 
+/* leaky_relu(x, slope) and elu(x, alpha): x above 0, else the slope times x or expm1(x). */
+static Val call_bent(Interp *I, const Ast *a, const Env *env, const Val *v) {
+    bool leaky = a->text[0] == 'l';
+    const Ast *given = argument(a, 1, leaky ? "slope" : "alpha");
+    for (const Ast *e = a->items; e; e = e->next)
+        given = e->kind == AST_ARG ? e->a : given;
+    Val k = given ? eval(I, given, env) : val_cell(I, cell(I, leaky ? 0.01 : 1)), x = val_real(I, v);
+    k = val_real(I, &k);
+    x = spread(I, &x, &x);
+    for (int64_t i = 0; i < val_count(&x); i++)
+        if (sign_of(I, (int)x.at[i]) <= 0)
+            x.at[i] = mul(I, (int)k.at[0], leaky ? (int)x.at[i] : op1(I, K_EXPM1, (int)x.at[i]));
+    return x;
+}
+
 static Val call_array(Interp *I, const Ast *a, const Env *env, const Val *v, int n) {
     const char *f = a->text;
     if (strcmp(f, "where") == 0 && n == 3) return call_where(I, &v[0], &v[1], &v[2]);
@@ -630,7 +641,7 @@ static Val call_array(Interp *I, const Ast *a, const Env *env, const Val *v, int
     if (strcmp(f, "size") == 0 || strcmp(f, "total") == 0) return v[0];
     if (n == 2 && strstr(" mse sse mae huber bce hinge poisson_nll ", f) && loss_element(I, f, cell(I, 0), cell(I, 0)) >= 0)
         return elementwise_loss(I, f, v);
-    (void)env;
+    if (strcmp(f, "leaky_relu") == 0 || strcmp(f, "elu") == 0) return call_bent(I, a, env, v);
     return elementwise(I, a, f, (Val *)(uintptr_t)v, n);
 }
 
@@ -656,7 +667,7 @@ Val call(Interp *I, const Ast *a, const Env *env) {
     for (const Ast *e = a->items; e && n < 8; e = e->next)
         if (e->kind != AST_ARG)
             v[n++] = eval(I, e, env);
-    if (I->failed || n == 0)
+    if (n == 0)
         return fail(I, a->span, "a call that the interpreter does not know");
     return call_array(I, a, env, v, n);
 }
