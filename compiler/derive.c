@@ -34,11 +34,14 @@ static E d_pow(Ctx *ctx, E x, E p, int k) {
     return x->op == OP_REAL && x->real > 0 ? grows : ex_where(ctx, at_zero, num(ctx, 0), grows);
 }
 
-/* sqrt((1 - x)(1 + x)) keeps its digits near 1, where 1 - x^2 does not. */
-static E root_1mx2(Ctx *ctx, E x) {
-    return fun(ctx, OP_SQRT, mul(ctx, sub(ctx, num(ctx, 1), x), add(ctx, num(ctx, 1), x)));
-}
+/* sqrt((1 - x)(1 + x)) keeps its digits near 1, where 1 - x^2 does not; one operation, for its derivative is -2x, where
+ * that of the product is a difference. */
+static E root_1mx2(Ctx *ctx, E x) { return fun(ctx, OP_SQRT, fun(ctx, OP_ONE_MINUS_SQUARE, x)); }
 
+/* He_k(x) exp(-x^2/2) and H_k(x) exp(-x^2): their derivatives are those of the next order, with the other sign. */
+static E hermite(Ctx *ctx, Op op, E order, int more, E x) { return ex2(ctx, op, ex2(ctx, OP_ADD, order, ex_int(ctx, more)), x); }
+
+static const double one_over_root_two_pi = 0.39894228040143267794;
 static const double two_over_root_pi = 1.12837916709551257390;
 
 E derivative(Ctx *ctx, E e, int k, bool *known) {
@@ -85,20 +88,35 @@ E derivative(Ctx *ctx, E e, int k, bool *known) {
     case OP_ASINH: return quo(ctx, one, ex2(ctx, OP_HYPOT, one, a));
     case OP_ACOSH:                                  /* 1/sqrt((x - 1)(x + 1)), factor by factor: no overflow */
         return quo(ctx, one, mul(ctx, fun(ctx, OP_SQRT, sub(ctx, a, one)), fun(ctx, OP_SQRT, add(ctx, a, one))));
-    case OP_ATANH: return quo(ctx, one, mul(ctx, sub(ctx, one, a), add(ctx, one, a)));
-    case OP_HYPOT:                                  /* 0 at the origin, as the norm's */
-        return ex_where(ctx, ex2(ctx, OP_EQ, e, num(ctx, 0)), num(ctx, 0), quo(ctx, e->arg[k], e));
-    case OP_ERF: case OP_ERFC: {
-        E g = fun(ctx, OP_EXP, neg(ctx, sqr(ctx, a)));
-        return mul(ctx, num(ctx, e->op == OP_ERF ? two_over_root_pi : -two_over_root_pi), g);
+    case OP_ATANH: return quo(ctx, one, fun(ctx, OP_ONE_MINUS_SQUARE, a));
+    case OP_ONE_MINUS_SQUARE: return mul(ctx, num(ctx, -2), a);
+    case OP_HYPOT: return ex2(ctx, OP_UNIT, e->arg[k], e->arg[1 - k]);          /* 0 at the origin, as the norm's */
+    case OP_UNIT: {                                 /* a/r by a: (b/r)^2/r; by b: -(a/r)(b/r)/r */
+        E r = ex2(ctx, OP_HYPOT, a, b), u = ex2(ctx, OP_UNIT, b, a);
+        E slope = quo(ctx, k ? neg(ctx, mul(ctx, e, u)) : sqr(ctx, u), r);
+        return ex_where(ctx, ex2(ctx, OP_EQ, r, num(ctx, 0)), num(ctx, 0), slope);
     }
+    case OP_ERF: case OP_ERFC:
+        return mul(ctx, num(ctx, e->op == OP_ERF ? two_over_root_pi : -two_over_root_pi), hermite(ctx, OP_HERMITE_ERF, ex_int(ctx, 0), 0, a));
+    case OP_HERMITE: case OP_HERMITE_ERF: return k ? neg(ctx, hermite(ctx, e->op, a, 1, b)) : NULL;
+    case OP_NORMAL_CDF: return mul(ctx, num(ctx, one_over_root_two_pi), hermite(ctx, OP_HERMITE, ex_int(ctx, 0), 0, a));
     case OP_LGAMMA: return ex2(ctx, OP_POLYGAMMA, ex_int(ctx, 0), a);
     case OP_POLYGAMMA: return k ? ex2(ctx, OP_POLYGAMMA, ex2(ctx, OP_ADD, a, ex_int(ctx, 1)), b) : NULL;
-    case OP_SIGMOID: return mul(ctx, e, fun(ctx, OP_SIGMOID, neg(ctx, a)));
+    case OP_LBETA: return neg(ctx, ex3(ctx, OP_POLYGAMMA_STEP, ex_int(ctx, 0), e->arg[k], e->arg[1 - k]));
+    case OP_POLYGAMMA_STEP:                         /* by x the next order's; by h the end's */
+        if (k == 0)
+            return NULL;
+        a = ex2(ctx, OP_ADD, a, ex_int(ctx, 1));
+        return k == 1 ? ex3(ctx, OP_POLYGAMMA_STEP, a, b, e->arg[2]) : ex2(ctx, OP_POLYGAMMA, a, add(ctx, b, e->arg[2]));
+    case OP_SIGMOID:                                /* s(x) s(-x) = sech(x/2)^2 / 4, whose derivative is no difference */
+        return mul(ctx, num(ctx, 0.25), fun(ctx, OP_SECH2, mul(ctx, num(ctx, 0.5), a)));
     case OP_SOFTPLUS: return fun(ctx, OP_SIGMOID, a);
     case OP_LOG_NORMAL_CDF: return fun(ctx, OP_MILLS, a);
-    case OP_MILLS:                                  /* m' = -m (x + m) */
-        return neg(ctx, mul(ctx, e, add(ctx, a, e)));
+    case OP_MILLS: return neg(ctx, fun(ctx, OP_MILLS_SLOPE, a));
+    case OP_MILLS_SLOPE: {                          /* s = m g, g = x + m: s' = m (1 - s) - s g */
+        E m = fun(ctx, OP_MILLS, a);
+        return sub(ctx, mul(ctx, m, sub(ctx, one, e)), mul(ctx, e, add(ctx, a, m)));
+    }
     case OP_WHERE:                                  /* grad.c keeps each side behind its condition */
     case OP_REAL: case OP_INT: case OP_BOOL: case OP_VAR: case OP_DIM: case OP_TOTAL: case OP_READ: case OP_READ_IF:
     case OP_CHECK: case OP_TRAINING: case OP_DRAW: case OP_COUNT:

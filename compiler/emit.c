@@ -215,30 +215,40 @@ static void zero(Emit *e, const Stmt *s, Out *out) {
     str_free(&count);
 }
 
+/* One step of what is kept in the item: a scalar, or where its row begins. */
+static void row_start(Emit *e, const Item *prev, const Item *it, const Ex *const *index, Str *out) {
+    if (prev->nkept > 0 && it->nkept > prev->nkept)
+        str_add(out, "&");
+    if (prev->nkept > 0 && it->nkept <= prev->nkept)
+        str_add(out, "%s", item_name(e, it));
+    else
+        emit_element(e, it, index, out);
+}
+
 /* The state one step back: a scalar, or a pointer to its row. */
 static void previous(Emit *e, const Stmt *s, Out *out) {
     const Item *prev = s->item, *state = prev->prev, *first = prev->first;
     const Ex *t = ex_var(e->ctx, s->var), *one = ex_int(e->ctx, 1);
     const Ex *back = ex2(e->ctx, OP_SUB, t, ex_int(e->ctx, s->down ? -1 : 1));
     const Ex *later = s->down ? ex2(e->ctx, OP_LT, t, ex2(e->ctx, OP_SUB, s->hi, one)) : ex2(e->ctx, OP_LT, ex_int(e->ctx, 0), t);
-    Str cond = {0}, at = {0};
+    Str cond = {0}, at = {0}, from = {0};
     text_of(e, later, &cond);
     const char *type = c_type(prev->node->type), *name = item_name(e, prev);
-    if (prev->node->rank == 1) {
-        emit_element(e, state, &back, &at);
-        out_line(out, "const %s %s = %s ? %s : %s;", local_type(prev->node->type), name, cond.text, at.text, item_name(e, first));
-    } else {
-        str_add(&at, "%s + (", item_name(e, state));
-        emit_ex(e, back, &at);
-        str_add(&at, ")");
-        for (int a = 1; a < prev->node->rank; a++) {
-            str_add(&at, " * ");
-            emit_size(e, prev->node->axis[a].size, prev->node->axis[a].dim, UNARY, &at);
-        }
-        out_line(out, "const %s *%s = %s ? %s : %s;", type, name, cond.text, at.text, item_name(e, first));
-    }
+    const Ex *index[MAX_RANK], *start[MAX_RANK];
+    for (int a = 0; a < prev->node->rank; a++)
+        index[a] = ex_int(e->ctx, 0);
+    for (int r = 0; r < state->nring; r++)
+        index[state->ring_index[r]] = state->bound[state->ring_index[r]];
+    index[prev->node->group->axis] = back;
+    for (int a = 0; a + 1 < prev->node->rank; a++)
+        start[a] = index[a + (a >= prev->node->group->axis)];
+    row_start(e, prev, state, index, &at);
+    row_start(e, prev, first, start, &from);
+    out_line(out, "const %s %s%s = %s ? %s : %s;", prev->nkept ? type : local_type(prev->node->type), prev->nkept ? "*" : "", name,
+             cond.text, at.text, from.text);
     str_free(&cond);
     str_free(&at);
+    str_free(&from);
 }
 
 static void opaque(Emit *e, const Stmt *s, Out *out) {

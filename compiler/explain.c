@@ -196,6 +196,11 @@ static const Entry entries[] = {
               "as if it were data.\n\n"
               "    loss mse(U @ V, A)                          # the warning\n"
               "    loss sum(mask(A) * (U @ V - A)^2)\n"},
+    {"log-of", "The logarithm of a named softmax or sigmoid. Where the probability rounds to 0 its logarithm is -inf and has no\n"
+              "gradient. Written in one expression adc takes the stable form by itself; of a name it takes what the name holds.\n\n"
+              "    let p = softmax(z)\n"
+              "    loss -mean(sum(t * log(p), over = c))           # the warning\n"
+              "    loss -mean(sum(t * log_softmax(z), over = c))\n"},
 };
 
 static const Entry *find(const char *code)

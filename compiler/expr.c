@@ -605,6 +605,10 @@ void print_node_name(const Node *n, Str *out) {
 
 static void print_real(double x, Str *out) {
     char text[40];
+    if (x == floor(x) && fabs(x) < 1e15) {
+        str_add(out, "%.0f", x);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
         double back;

@@ -68,7 +68,7 @@ static bool worth_inlining(Program *p, const Item *it) {
         int times;
         if (reader->dead || reader->leaf || !reads(reader, it, &times, &one))
             continue;
-        if (it->member && reader->member != it->member)
+        if (it->nring && innermost(reader) != innermost(it))
             return false;
         readers++;
         once &= times == 1 && covers(reader, one);
@@ -139,7 +139,7 @@ static void take_over(Program *p, Item *copy, Item *of) {
 static void drop_copies(Program *p) {
     for (int k = 0; k < p->item.n; k++) {
         Item *copy = p->item.at[k], *of = copied(p, copy);
-        if (copy->dead || !of || copy->state || of->member != copy->member || of->node->kind == N_PREV)
+        if (copy->dead || !of || copy->state || innermost(of) != innermost(copy) || of->node->kind == N_PREV)
             continue;
         if (copy->home == HOME_LOCAL ? !copy->keep || (of->leaf && copy->traced) : of->leaf || of->home != HOME_LOCAL)
             continue;

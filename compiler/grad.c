@@ -88,14 +88,30 @@ static void go_up(Sweep *s, const Node *n) {
     go_up(s, n->input);
 }
 
-/* Nodes inside a recurrence: they depend on what it carries, and what it carries depends on them. */
-typedef struct { Sweep *s; bool *below; const bool *mark; bool found; } Inside;
+/* Nodes inside a recurrence: they depend on what it carries, and what it carries depends on them. What a recurrence
+ * inside it carries depends on how that one starts. */
+typedef struct { Sweep *s; const Group *group; bool *below; const bool *mark; bool found; } Inside;
+
+static const State *deeper_state(const Group *group, const Node *n) {
+    return n->kind == N_PREV && n->group->axis > group->axis ? &n->group->states.at[n->place] : NULL;
+}
+
+static void go_below(Inside *in, const Node *n);
 static void mark_below(void *data, const Ex *e) {
-    Inside *in = data;
-    if ((e->op != OP_READ && e->op != OP_READ_IF) || in->below[e->node->id])
+    if (e->op == OP_READ || e->op == OP_READ_IF)
+        go_below(data, e->node);
+}
+
+static void go_below(Inside *in, const Node *n) {
+    if (!n || in->below[n->id])
         return;
-    in->below[e->node->id] = true;
-    node_reads(in->s->ctx, e->node, mark_below, in);
+    in->below[n->id] = true;
+    const State *st = deeper_state(in->group, n);
+    if (st) {
+        go_below(in, st->init);
+        go_below(in, st->state);
+    }
+    node_reads(in->s->ctx, n, mark_below, in);
 }
 
 static void reads_marked(void *data, const Ex *e) {
@@ -107,21 +123,26 @@ static void find_inner(Sweep *s) {
     for (int g = 0; g < s->graph->group.n; g++) {
         const Group *group = s->graph->group.at[g];
         bool *below = NEWN(s->ctx, bool, s->count + 1), *after = NEWN(s->ctx, bool, s->count + 1);
-        Inside in = {s, below, after, false};
+        Inside in = {s, group, below, after, false};
         for (int k = 0; k < group->states.n; k++) {
             const State *st = &group->states.at[k];
             if (!st->state)
                 continue;
-            below[st->state->id] = true;
-            node_reads(s->ctx, st->state, mark_below, &in);
+            go_below(&in, st->state);
             after[st->prev->id] = true;
         }
-        for (int k = 0; k < s->count; k++) {
-            in.found = false;
-            node_reads(s->ctx, s->graph->node.at[k], reads_marked, &in);
-            after[k] |= in.found;
-            s->inner[k] |= after[k] && below[k];
+        for (bool again = true; again;) {           /* a recurrence inside this one is after it when its state is */
+            again = false;
+            for (int k = 0; k < s->count; k++) {
+                const State *st = deeper_state(group, s->graph->node.at[k]);
+                in.found = st && st->state && (after[st->init->id] || after[st->state->id]);
+                node_reads(s->ctx, s->graph->node.at[k], reads_marked, &in);
+                again |= st && in.found && !after[k];
+                after[k] |= in.found;
+            }
         }
+        for (int k = 0; k < s->count; k++)
+            s->inner[k] |= after[k] && below[k];
     }
 }
 
@@ -413,14 +434,15 @@ static void through_rule(Sweep *s, Node *n) {
 
 /* ---------------------------------------------------------------- recurrences */
 
-/* A node over n's axes and all outer variables that the sweep uses, in that order. */
+/* A node over n's axes but axis skip (-1: all of them) and all outer variables that the sweep uses, in that order. */
 static Node *full_node(Sweep *s, const Node *n, int skip, const Ex *body) {
     Axis axis[MAX_RANK];
     int var[MAX_RANK], rank = 0;
-    for (int k = skip; k < n->rank; k++) {
-        axis[rank] = n->axis[k];
-        var[rank++] = k;
-    }
+    for (int k = 0; k < n->rank; k++)
+        if (k != skip) {
+            axis[rank] = n->axis[k];
+            var[rank++] = k;
+        }
     for (int k = 0; k < s->nouter_used; k++) {
         const Index *o = &s->b.outer[s->outer_used[k]];
         axis[rank] = (Axis){o->hi, o->dim, o->name};
@@ -455,8 +477,8 @@ static void carry_back(Sweep *s, Node *n) {
                 continue;
             Back *back = &s->back[g];
             if (!back->group)
-                back->group = group_new(s->ctx, s->graph, -group->dir, group->size, group->name);
-            Node *init = full_node(s, n, 1, zero(s->ctx)), *shape = full_node(s, n, 0, zero(s->ctx));
+                back->group = group_new(s->ctx, s->graph, -group->dir, group->axis, group->size, group->name);
+            Node *init = full_node(s, n, group->axis, zero(s->ctx)), *shape = full_node(s, n, -1, zero(s->ctx));
             back->carried[k] = node_prev(s->ctx, s->graph, back->group, T_REAL, shape->rank, shape->axis, init, NULL, n->span);
             accumulate(s, n, full_read(s, back->carried[k], own_vars(s->ctx, 0, n->rank), n->rank));
         }
@@ -464,8 +486,8 @@ static void carry_back(Sweep *s, Node *n) {
 }
 
 static const Ex *next_step(void *data, int v) {
-    const struct { Ctx *ctx; int dir; } *m = data;
-    return v == 0 ? ex2(m->ctx, OP_ADD, ex_var(m->ctx, 0), ex_int(m->ctx, m->dir)) : NULL;
+    const struct { Ctx *ctx; int dir, axis; } *m = data;
+    return v == m->axis ? ex2(m->ctx, OP_ADD, ex_var(m->ctx, v), ex_int(m->ctx, m->dir)) : NULL;
 }
 
 static void through_prev(Sweep *s, Node *n) {
@@ -474,20 +496,20 @@ static void through_prev(Sweep *s, Node *n) {
     const State *st = &group->states.at[n->place];
     const Ex *a = s->adj[n->id] ? s->adj[n->id] : zero(ctx);
     if (st->state && is_x(s, st->state)) {          /* its definition is cut: what reads it one step on adds to it here */
-        struct { Ctx *ctx; int dir; } m = {ctx, group->dir};
-        const Ex *t = ex_var(ctx, 0), *on = ex2(ctx, OP_ADD, t, ex_int(ctx, group->dir));
+        struct { Ctx *ctx; int dir, axis; } m = {ctx, group->dir, group->axis};
+        const Ex *t = ex_var(ctx, group->axis), *on = ex2(ctx, OP_ADD, t, ex_int(ctx, group->dir));
         const Ex *in = group->dir > 0 ? ex2(ctx, OP_LT, on, group->size) : ex2(ctx, OP_LE, ex_int(ctx, 0), on);
         accumulate(s, st->state, ex_where(ctx, in, ex_map_vars(ctx, a, next_step, &m, true), zero(ctx)));
     }
     Back *back = &s->back[group->id];
-    Node *d = full_node(s, n, 0, a);
+    Node *d = full_node(s, n, -1, a);
     if (back->group && back->carried[n->place])
         back->group->states.at[back->carried[n->place]->place].state = d;
     if (st->init && s->up[st->init->id] && s->dep[st->init->id]) {
         const Ex *index[MAX_RANK];
-        index[0] = group->dir > 0 ? ex_int(ctx, 0) : ex2(ctx, OP_SUB, group->size, ex_int(ctx, 1));
-        for (int k = 1; k < n->rank; k++)
-            index[k] = ex_var(ctx, k - 1);
+        for (int k = 0; k < n->rank; k++)
+            index[k] = ex_var(ctx, k - (k > group->axis));
+        index[group->axis] = group->dir > 0 ? ex_int(ctx, 0) : ex2(ctx, OP_SUB, group->size, ex_int(ctx, 1));
         accumulate(s, st->init, full_read(s, d, index, n->rank));
     }
 }

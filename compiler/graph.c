@@ -216,9 +216,9 @@ Node *node_opaque(Ctx *ctx, Graph *g, Opaque op, Node *input, const Ex *k, int r
     return unique(ctx, g, n);
 }
 
-Group *group_new(Ctx *ctx, Graph *g, int dir, const Ex *size, const char *name) {
+Group *group_new(Ctx *ctx, Graph *g, int dir, int axis, const Ex *size, const char *name) {
     Group *group = NEW(ctx, Group);
-    *group = (Group){.id = g->group.n, .dir = dir, .size = size, .name = name};
+    *group = (Group){.id = g->group.n, .dir = dir, .axis = axis, .size = size, .name = name};
     vec_push(ctx, &g->group, group);
     return group;
 }
@@ -478,7 +478,7 @@ static Node *map_node(Mapping *m, const Node *n, Group **groups) {
         to = node_opaque(ctx, map->made, n->opaque, map->node[n->input->id], n->k ? map_ex(m, n->k) : NULL, n->rank, n->axis, n->name, n->span);
     } else if (n->kind == N_PREV) {
         if (!groups[n->group->id])
-            groups[n->group->id] = group_new(ctx, map->made, n->group->dir, n->group->size, n->group->name);
+            groups[n->group->id] = group_new(ctx, map->made, n->group->dir, n->group->axis, n->group->size, n->group->name);
         const Node *init = n->group->states.at[n->place].init;
         to = node_prev(ctx, map->made, groups[n->group->id], n->type, n->rank, n->axis, init ? map->node[init->id] : NULL, n->name, n->span);
     } else {

@@ -146,7 +146,7 @@ typedef enum {
     N_MASK,         /* of the same array: bool, where it has a value */
     N_PARAM,        /* .place in graph->params */
     N_HYPER,        /* .place in graph->hypers; rank 0 */
-    N_PREV,         /* in .group: its state .place one step back; axis 0 is the sequential index */
+    N_PREV,         /* in .group: its state .place one step back; axis .group->axis is the sequential index */
     N_COMPUTE,      /* out[axes] = reduce[red] body */
     N_SCATTER,      /* out[target(red)] += body(red): zero elsewhere; axes are not used by the body */
     N_OPAQUE,       /* .opaque of .input, once at load */
@@ -162,6 +162,7 @@ typedef struct { Node *prev, *state, *init; } State;            /* prev[t] is st
 typedef struct Group {
     int id;
     int dir;                /* 1: t runs up from 0; -1: down from size - 1 */
+    int axis;               /* which axis of PREV and state t is: 0, or 1 for a recurrence inside a step of another ... */
     const Ex *size;
     const char *name;       /* of the index */
     VEC(State) states;
@@ -235,7 +236,7 @@ Node *node_compute(Ctx *, Graph *, int rank, const Axis *, const int *axis_var, 
                    int let);        /* > 0: a name of the model, never shared with an equal node */
 Node *node_scatter(Ctx *, Graph *, int rank, const Axis *, int nred, const Index *red, const Ex *const *target, const Ex *body, const char *name, Span);
 Node *node_opaque(Ctx *, Graph *, Opaque, Node *input, const Ex *k, int rank, const Axis *, const char *name, Span);
-Group *group_new(Ctx *, Graph *, int dir, const Ex *size, const char *name);
+Group *group_new(Ctx *, Graph *, int dir, int axis, const Ex *size, const char *name);
 Node *node_prev(Ctx *, Graph *, Group *, Type, int rank, const Axis *, Node *init, const char *name, Span);
 /* Variables that may occur free in what is built: the model's index variables in scope, outermost first, and the guards
  * under which it stands. build_read makes a node with those that it uses as further axes (the sequential ones first, as a

@@ -29,6 +29,7 @@ struct Symbol {
     Val value;                  /* SYM_VALUE: what a read of it is; SYM_INDEX: the variable */
     Node *node;                 /* SYM_VALUE: what grad() may differentiate in, or NULL */
     const Ast *fn;              /* SYM_FN */
+    const Ast *written;         /* SYM_VALUE of a let: what stands right of '=' */
     struct Module *module;      /* SYM_FN: where it was declared */
     int order;                  /* position among the statements of its module */
     int fn_order;               /* SYM_FN that was imported: its position in its own module */

@@ -14,7 +14,7 @@ static const struct { const char *name; Op op; int nargs; } scalar[] = {
     {"tan", OP_TAN, 1}, {"asin", OP_ASIN, 1}, {"acos", OP_ACOS, 1}, {"atan", OP_ATAN, 1}, {"atan2", OP_ATAN2, 2}, {"sinh", OP_SINH, 1},
     {"cosh", OP_COSH, 1}, {"tanh", OP_TANH, 1}, {"asinh", OP_ASINH, 1}, {"acosh", OP_ACOSH, 1}, {"atanh", OP_ATANH, 1}, {"erf", OP_ERF, 1},
     {"erfc", OP_ERFC, 1}, {"lgamma", OP_LGAMMA, 1}, {"polygamma", OP_POLYGAMMA, 2}, {"sigmoid", OP_SIGMOID, 1}, {"softplus", OP_SOFTPLUS, 1},
-    {"log_normal_cdf", OP_LOG_NORMAL_CDF, 1}, {"pow", OP_POW, 2}, {"mod", OP_MOD, 2}, {"isnan", OP_ISNAN, 1}, {"where", OP_WHERE, 3},
+    {"normal_cdf", OP_NORMAL_CDF, 1}, {"lbeta", OP_LBETA, 2}, {"log_normal_cdf", OP_LOG_NORMAL_CDF, 1}, {"pow", OP_POW, 2}, {"mod", OP_MOD, 2}, {"isnan", OP_ISNAN, 1}, {"where", OP_WHERE, 3},
 };
 enum { NSCALAR = (int)(sizeof scalar / sizeof *scalar) };
 
@@ -151,14 +151,57 @@ static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
     return val_op(L, op, v, n, &shape);
 }
 
+/* ---- forms that lose digits, or a derivative, as they are written */
+
+/* log(1 + exp(x)), log1p(exp(x)), log(sigmoid(x)), sqrt(sum(x^2)): the same number from a form that keeps its digits where
+ * exp overflows or the logarithm's argument rounds to 1 or 0, and a derivative of 0 at x = 0. NULL: none of these. */
+static const Ex *stable_form(Ctx *ctx, Op op, const Ex *x) {
+    const Ex *one_more = op == OP_LOG && x->op == OP_ADD && ex_is_number(x->arg[1], 1) ? x->arg[0] : op == OP_LOG1P ? x : NULL;
+    if (one_more && one_more->op == OP_EXP)
+        return ex1(ctx, OP_SOFTPLUS, one_more->arg[0]);
+    if (op == OP_LOG && x->op == OP_SIGMOID)
+        return ex1(ctx, OP_NEG, ex1(ctx, OP_SOFTPLUS, ex1(ctx, OP_NEG, x->arg[0])));
+    const Node *n = x->op == OP_READ ? x->node : NULL;
+    bool squares = n && !n->let && n->kind == N_COMPUTE && n->reduce == R_SUM && n->body->op == OP_MUL && n->body->arg[0] == n->body->arg[1];
+    if (op == OP_SQRT && squares)
+        return ex_where(ctx, ex2(ctx, OP_LT, ex_real(ctx, 0), x), ex1(ctx, OP_SQRT, x), x);
+    return NULL;
+}
+
+/* log(p) of a p that is a softmax or a sigmoid: p has a name, so it is read as it is; -Wlog-of says what to write. */
+static void warn_log_of(Lower *L, const Ast *arg) {
+    Symbol *s = arg && arg->kind == AST_NAME ? lookup(L, arg->text) : NULL;
+    const Ast *from = s && s->kind == SYM_VALUE ? s->written : NULL;
+    if (!from || from->kind != AST_CALL || L->muted || (L->scope && L->scope->module->is_std))
+        return;
+    bool soft = strcmp(from->text, "softmax") == 0;
+    if (!soft && strcmp(from->text, "sigmoid") != 0)
+        return;
+    warn_at(L->ctx, arg->span, "log-of", "log(%s) of %s = %s(...) is -inf, without a gradient, where %s rounds to 0", arg->text, arg->text, from->text, arg->text);
+    hint(L->ctx, "write %s(...) of the same argument", soft ? "log_softmax" : "log_sigmoid");
+}
+
+static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default);
+
 static Val call_scalar(Lower *L, int row, const Ast *a) {
     int n = scalar[row].nargs;
+    Op op = scalar[row].op;
     if (!plain_args(L, a, n, n, NULL, 0))
         return val_bad();
+    const Ast *first = nth_arg(a, 0);
+    if (op == OP_LOG && first->kind == AST_CALL && strcmp(first->text, "softmax") == 0)
+        return call_vector(L, first, "log_softmax", -1);
     Val v[3];
     for (int k = 0; k < n; k++)
         v[k] = lower_expr(L, nth_arg(a, k));
-    return apply_scalar(L, scalar[row].op, v, n, a);
+    if (op == OP_LOG)
+        warn_log_of(L, first);
+    const Ex *better = n == 1 && !v[0].bad && v[0].type == T_REAL ? stable_form(L->ctx, op, v[0].body) : NULL;
+    if (better) {
+        v[0].body = better;
+        return v[0];
+    }
+    return apply_scalar(L, op, v, n, a);
 }
 
 /* max(a, b), min(a, b) */
@@ -514,7 +557,7 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
 }
 
 /* softmax(x, over = -1) and the like: a vector function along one axis. */
-static Val call_vector(Lower *L, const Ast *call, int over_default) {
+static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default) {
     static const char *const named[] = {"over", "eps"};
     if (!plain_args(L, call, 1, 1, named, strcmp(call->text, "layer_norm") == 0 ? 2 : 1))
         return val_bad();
@@ -540,7 +583,7 @@ static Val call_vector(Lower *L, const Ast *call, int over_default) {
         ERR(L, call->span, "E0215", "'%s' runs over one axis, not %d", call->text, n);
         return val_bad();
     }
-    return call_over(L, NULL, call, &x, 1, chosen);
+    return call_over(L, std_function(L, name), call, &x, 1, chosen);
 }
 
 /* ---------------------------------------------------------------- which function */
@@ -614,7 +657,7 @@ Val lower_call(Lower *L, const Ast *a) {
         return call_function(L, fn, a);
     fn = in_std || a->text[0] != '_' ? std_function(L, a->text) : NULL;
     if (fn && (strcmp(a->text, "softmax") == 0 || strcmp(a->text, "log_softmax") == 0 || strcmp(a->text, "layer_norm") == 0))
-        return call_vector(L, a, -1);
+        return call_vector(L, a, a->text, -1);
     if (fn)
         return call_function(L, fn, a);
     if (listed(a->text, draws, NDRAWS)) {

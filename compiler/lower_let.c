@@ -93,6 +93,7 @@ static Symbol *declare_value(Lower *L, const Ast *a, Val v, Node *node) {
     if (s) {
         s->value = v;
         s->node = node;
+        s->written = a->a;
     }
     return s;
 }

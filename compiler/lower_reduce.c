@@ -338,7 +338,7 @@ Val call_over(Lower *L, const Symbol *fn, const Ast *call, Val *args, int n, con
     Scope *scope = L->scope;
     for (int k = 0; k < s.n; k++)
         vec_push(L->ctx, &L->index, s.red[k]);
-    Val r = fn ? expand(L, (Symbol *)(uintptr_t)fn, call, inner, NULL, NULL, n) : call_std(L, call->text, call, inner, n);
+    Val r = call_std(L, fn ? fn->name : call->text, call, inner, n);
     if (r.bad) {
         L->index.n = from;
         return r;

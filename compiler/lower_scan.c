@@ -4,7 +4,8 @@
  *
  * becomes a Group with the index t: a PREV node stands for "h one step back", and the node of h reads it at t. Nothing
  * else is special: whatever has t free has t as its first axis, and a scheduler sees from the reads what must stand inside
- * the loop. A scan is several such lets; a single recurrence is a scan of one. */
+ * the loop. A scan is several such lets; a single recurrence is a scan of one. Inside a step of another recurrence the
+ * outer one's index is the first axis and the inner one's the second. */
 #include "lower.h"
 #include <string.h>
 
@@ -55,18 +56,37 @@ static bool step_shape(Lower *L, Part *p) {
     return combine_shapes(L, &p->rest, &p->init, &shape, p->let->from->span, "'from'", NULL, p->let->from);
 }
 
-/* A node over all variables in scope (the recurrence's first when with_t), then the axes of one step. */
+/* The variables of scope: what recurrences run along, outermost first, their own last of these when with_t; the others. */
+static int scope_order(const Scan *s, bool with_t, Index *order) {
+    int n = 0;
+    for (int k = 0; k < s->outer; k++)
+        if (s->L->index.at[k].sequential)
+            order[n++] = s->L->index.at[k];
+    if (with_t)
+        order[n++] = s->index;
+    for (int k = 0; k < s->outer; k++)
+        if (!s->L->index.at[k].sequential)
+            order[n++] = s->L->index.at[k];
+    return n;
+}
+
+/* How many recurrences this one stands inside of: its index is that axis of its states. */
+static int nesting(const Scan *s) {
+    int n = 0;
+    for (int k = 0; k < s->outer; k++)
+        n += s->L->index.at[k].sequential;
+    return n;
+}
+
+/* A node over all variables in scope, then the axes of one step. */
 static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, const char *name, Span span, int let) {
     Lower *L = s->L;
     Axis axis[MAX_RANK];
     int var[MAX_RANK], rank = 0;
-    if (with_t) {
-        axis[rank] = (Axis){s->index.hi, s->index.dim, s->index.name};
-        var[rank++] = s->index.var;
-    }
-    for (int k = 0; k < s->outer; k++) {
-        axis[rank] = (Axis){L->index.at[k].hi, L->index.at[k].dim, L->index.at[k].name};
-        var[rank++] = L->index.at[k].var;
+    Index order[MAX_RANK];
+    for (int k = 0, n = scope_order(s, with_t, order); k < n; k++) {
+        axis[rank] = (Axis){order[k].hi, order[k].dim, order[k].name};
+        var[rank++] = order[k].var;
     }
     for (int k = 0; k < rest->rank; k++) {
         axis[rank] = (Axis){rest->axis[k].size, rest->axis[k].dim, rest->axis[k].name};
@@ -79,10 +99,10 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
 static Val at_step(Scan *s, Node *n, const Val *rest) {
     Lower *L = s->L;
     const Ex *index[MAX_RANK];
-    int k = 0;
-    index[k++] = ex_var(L->ctx, s->index.var);
-    for (int o = 0; o < s->outer; o++)
-        index[k++] = ex_var(L->ctx, L->index.at[o].var);
+    Index order[MAX_RANK];
+    int k = scope_order(s, true, order);
+    for (int o = 0; o < k; o++)
+        index[o] = ex_var(L->ctx, order[o].var);
     for (int r = 0; r < rest->rank; r++)
         index[k++] = axis_var(L, rest->rank, r);
     Val v = *rest;
@@ -92,10 +112,20 @@ static Val at_step(Scan *s, Node *n, const Val *rest) {
     return v;
 }
 
+/* The state one step back: over the axes of its start, with the recurrence's own among them. */
+static Node *prev_node(Scan *s, Node *init, Type type, const char *name, Span span) {
+    Axis axis[MAX_RANK];
+    int t = s->group->axis;
+    memcpy(axis, init->axis, sizeof *axis * (size_t)t);
+    axis[t] = (Axis){s->index.hi, s->index.dim, s->index.name};
+    memcpy(axis + t + 1, init->axis + t, sizeof *axis * (size_t)(init->rank - t));
+    return node_prev(s->L->ctx, s->L->graph, s->group, type, init->rank + 1, axis, init, name, span);
+}
+
 static bool start_states(Scan *s) {
     Lower *L = s->L;
     bool fine = true;
-    s->group = group_new(L->ctx, L->graph, 1, s->index.hi, s->index.name);
+    s->group = group_new(L->ctx, L->graph, 1, nesting(s), s->index.hi, s->index.name);
     for (int k = 0; k < s->n; k++) {
         Part *p = &s->part[k];
         Symbol *y = NEW(L->ctx, Symbol);
@@ -109,10 +139,7 @@ static bool start_states(Scan *s) {
             continue;
         }
         Node *init = state_node(s, &p->rest, ex_cast(L->ctx, p->type, p->init.body), false, NULL, p->let->from->span, ++L->lets);
-        Axis axis[MAX_RANK];
-        axis[0] = (Axis){s->index.hi, s->index.dim, s->index.name};
-        memcpy(axis + 1, init->axis, sizeof *axis * (size_t)init->rank);
-        y->prev = node_prev(L->ctx, L->graph, s->group, p->type, init->rank + 1, axis, init, p->let->text, p->let->span);
+        y->prev = prev_node(s, init, p->type, p->let->text, p->let->span);
         y->value = at_step(s, y->prev, &p->rest);
     }
     return fine;
@@ -250,11 +277,6 @@ static bool run_scan(Scan *s) {
     Lower *L = s->L;
     Scope *outer = L->scope;
     s->outer = L->index.n;
-    for (int k = 0; k < L->index.n; k++)
-        if (L->index.at[k].sequential) {
-            ERR(L, s->t->span, "E0901", "a recurrence inside a step of another is not handled by this version of adc");
-            return false;
-        }
     const Dim *dim = NULL;
     const Ex *lo = ex_int(L->ctx, 0), *hi;
     if (s->t->b) {
@@ -335,36 +357,20 @@ Val val_cumsum(Lower *L, Val x, int axis, Span span) {
     for (int k = 0, r = 0; k < x.rank; k++)
         to[k] = k == axis ? ex_var(ctx, t) : axis_var(L, rest.rank, r++);
     const Ex *body = val_map_axes(L, &x, to, false).body;
-    bool nested = false;
-    for (int k = 0; k < L->index.n; k++)
-        nested |= L->index.at[k].sequential;
-    if (nested) {                                   /* inside a step of a recurrence: the sum written out */
-        int u = VAR_SCOPE + L->next_var++;
-        to[axis] = ex_var(ctx, u);
-        for (int k = 0; k < x.rank; k++)
-            to[k] = k == axis ? to[k] : axis_var(L, x.rank, k);
-        Index red = {.var = u, .lo = ex_int(ctx, 0), .hi = ex2(ctx, OP_ADD, axis_var(L, x.rank, axis), ex_int(ctx, 1))};
-        Val r = x;
-        r.body = val_lift(L, &x, 1, &red, R_SUM, val_map_axes(L, &x, to, false).body, NULL, span);
-        return r.body ? r : val_bad();
-    }
     Scan *s = NEW(ctx, Scan);
     s->L = L;
     s->outer = L->index.n;
     s->index = (Index){.var = t, .lo = ex_int(ctx, 0), .hi = x.axis[axis].size, .name = x.axis[axis].name, .dim = x.axis[axis].dim, .sequential = true};
-    s->group = group_new(ctx, L->graph, 1, s->index.hi, "t");
+    s->group = group_new(ctx, L->graph, 1, nesting(s), s->index.hi, "t");
     Node *init = state_node(s, &rest, ex_cast(ctx, type, ex_int(ctx, 0)), false, NULL, span, ++L->lets);
-    Axis axes[MAX_RANK];
-    axes[0] = (Axis){s->index.hi, s->index.dim, s->index.name};
-    memcpy(axes + 1, init->axis, sizeof *axes * (size_t)init->rank);
-    Node *prev = node_prev(ctx, L->graph, s->group, type, init->rank + 1, axes, init, NULL, span);
+    Node *prev = prev_node(s, init, type, NULL, span);
     Node *state = state_node(s, &rest, ex2(ctx, OP_ADD, at_step(s, prev, &rest).body, body), true, NULL, span, ++L->lets);
     s->group->states.at[0].state = state;
     const Ex *index[MAX_RANK];
-    int n = 0;
-    index[n++] = axis_var(L, x.rank, axis);
-    for (int o = 0; o < s->outer; o++)
-        index[n++] = ex_var(ctx, L->index.at[o].var);
+    Index order[MAX_RANK];
+    int n = scope_order(s, true, order);
+    for (int o = 0; o < n; o++)
+        index[o] = order[o].var == t ? axis_var(L, x.rank, axis) : ex_var(ctx, order[o].var);
     for (int k = 0; k < x.rank; k++)
         if (k != axis)
             index[n++] = axis_var(L, x.rank, k);

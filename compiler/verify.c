@@ -54,7 +54,7 @@ static void check_group(Check *c, const Node *n) {
         broken(c, "a PREV that its group does not know");
     if (!s->state || !s->init)
         broken(c, "a recurrence without its state or its start");
-    if (s->state->rank != n->rank || s->init->rank != n->rank - 1 || s->init->id >= n->id)
+    if (s->state->rank != n->rank || s->init->rank != n->rank - 1 || s->init->id >= n->id || n->group->axis >= n->rank)
         broken(c, "a recurrence whose state has another shape");
     for (int k = 0; k < n->rank; k++)
         if (!prove_equal(c->ctx, s->state->axis[k].size, n->axis[k].size))

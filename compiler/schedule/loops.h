@@ -11,7 +11,7 @@
 
 #include "../adc.h"
 
-enum { LOOP_VAR = 1024, MAX_INDEX = 2 * MAX_RANK, MAX_PARTS = 3 * MAX_RANK + 4, STACK_BYTES = 4096 };
+enum { LOOP_VAR = 1024, MAX_INDEX = 2 * MAX_RANK, MAX_PARTS = 3 * MAX_RANK + 4, MAX_RING = MAX_RANK, STACK_BYTES = 4096 };
 
 typedef enum { RUN_LOAD, RUN_INIT, RUN_STEP, RUN_EVAL, RUN_OUTPUT, RUN_TRACE, RUN_JACOBIAN, RUNS } RunKind;
 
@@ -30,7 +30,7 @@ struct Item {
     bool keep;                  /* never substituted into a reader */
     bool dead;                  /* every reader has it substituted, or nobody reads it */
     bool traced;                /* a value that the trace checks */
-    Group *member;              /* the recurrence that computes it */
+    Group *ring[MAX_RING]; int ring_index[MAX_RING], nring;     /* the recurrences that compute it, outermost first, and which index each is */
     bool state;
     Item *prev, *first;         /* of a state: its PREV; of a PREV: its state in .prev and its init in .first */
     bool all_steps;             /* of a PREV: its state is stored for every step */
@@ -137,6 +137,8 @@ void program_prune(Program *);                              /* marks what no sin
 void program_order(Program *);
 
 /* recur.c */
+bool in_ring(const Item *, const Group *);
+const Group *innermost(const Item *);                        /* of its recurrences, or NULL */
 void recurrences(Program *);                                /* who belongs to which loop; what others read of its PREV */
 void recurrence_storage(Program *);                         /* which states are stored for every step */
 

@@ -183,7 +183,7 @@ static void each_need(Level *l, const Item *it, void (*visit)(Level *, int clust
         const Item *from = read_item(l->p, it->read.at[k]);
         if (from->node->kind == N_PREV && from->first) {
             visit(l, l->where[from->first->node->id], arg);
-            if (from->prev->member != it->member)
+            if (!in_ring(it, from->node->group))
                 visit(l, l->where[from->prev->node->id], arg);
         } else {
             visit(l, l->where[from->node->id], arg);
@@ -251,7 +251,7 @@ static bool needs_later(Level *l, const Item *it, int cluster) {
         for (int r = 0; r < it->read.n; r++) {
             const Item *from = read_item(l->p, it->read.at[r]);
             if (from->node->kind == N_PREV && from->first
-                && (l->where[from->first->node->id] == k || (from->prev->member != it->member && l->where[from->prev->node->id] == k)))
+                && (l->where[from->first->node->id] == k || (!in_ring(it, from->node->group) && l->where[from->prev->node->id] == k)))
                 return true;
             if (l->where[from->node->id] == k)
                 return true;
@@ -279,7 +279,7 @@ static bool same_range(Level *l, const Cluster *c, const Item *it, int index) {
 /* The index by which the item joins the cluster, or -1. */
 static int joins(Level *l, const Item *it, int cluster) {
     const Cluster *c = l->cluster.at[cluster];
-    if (!c->loop || it->member || it->node->kind == N_OPAQUE || needs_later(l, it, cluster))
+    if (!c->loop || it->nring || it->node->kind == N_OPAQUE || needs_later(l, it, cluster))
         return -1;
     for (int k = first_index(it); k < index_count(it); k++) {
         bool rows;
@@ -303,13 +303,15 @@ static void assign(Level *l, Item *it) {
         cluster_add(l, cluster_new(l, NULL), it, -1);
         return;
     }
-    if (it->member && !it->bound[0]) {                      /* a recurrence is a cluster of its own, over t */
+    for (int r = 0; r < it->nring; r++) {                   /* a recurrence is a cluster of its own, over t */
+        if (it->bound[it->ring_index[r]])
+            continue;
         for (int k = l->cluster.n - 1; k >= 0; k--)
-            if (l->cluster.at[k]->group == it->member) {
-                cluster_add(l, k, it, 0);
+            if (l->cluster.at[k]->group == it->ring[r]) {
+                cluster_add(l, k, it, it->ring_index[r]);
                 return;
             }
-        cluster_add(l, cluster_new(l, it->member), it, 0);
+        cluster_add(l, cluster_new(l, it->ring[r]), it, it->ring_index[r]);
         return;
     }
     for (int k = l->cluster.n - 1; k >= 0 && !l->p->unfused; k--) {
@@ -433,8 +435,8 @@ static void place_in_order(Program *p) {
     bool *checked = NEWN(p->ctx, bool, p->sink.n + 1);
     while (done < p->order.n) {
         int upto = done + 1;
-        const Group *g = p->order.at[done]->member;
-        while (g && upto < p->order.n && p->order.at[upto]->member == g)
+        const Group *g = p->order.at[done]->nring ? p->order.at[done]->ring[0] : NULL;
+        while (g && upto < p->order.n && in_ring(p->order.at[upto], g))
             upto++;
         place_level(p, p->body, p->order.at + done, upto - done);
         done = upto;

@@ -37,7 +37,7 @@ static Group *copy_group(Program *p, const Group *g) {
         if (p->group_of.at[k] == g)
             return p->group.at[k];
     Group *copy = NEW(p->ctx, Group);
-    *copy = (Group){.id = p->group.n, .dir = g->dir, .size = g->size, .name = g->name};
+    *copy = (Group){.id = p->group.n, .dir = g->dir, .axis = g->axis, .size = g->size, .name = g->name};
     vec_push(p->ctx, &p->group, copy);
     vec_push(p->ctx, &p->group_of, g);
     return copy;
@@ -326,69 +326,61 @@ void program_prune(Program *p) {
         need(p, p->sink.at[k].item);
 }
 
-/* Depth first, in the model's own order; the members of a recurrence come together, after all that any of them needs. */
-typedef struct { Program *p; char *mark; } Sorting;
+/* Depth first, in the model's own order; the members of a recurrence come together, after all that any of them needs;
+ * among them the same goes for a recurrence inside it. */
+typedef struct { Program *p; bool *done, *begun; } Sorting;     /* by item; by group */
 
-static void sort_item(Sorting *, Item *);
+static void sort_item(Sorting *, Item *, int level);
 
-static void sort_needs(Sorting *s, Item *it, const Group *inside) {
+static void sort_needs(Sorting *s, Item *it, const Group *but, int level) {
     for (int k = 0; k < it->read.n; k++) {
         Item *from = read_item(s->p, it->read.at[k]);
-        if (from->node->kind == N_PREV && !from->leaf)
-            continue;
+        Item *wanted[2] = {from, NULL};
         if (from->node->kind == N_PREV) {
-            sort_item(s, from->first);
-            if (from->node->group != inside)
-                sort_item(s, from->prev);
-        } else if (!inside || from->member != inside) {
-            sort_item(s, from);
+            wanted[0] = from->first;
+            wanted[1] = in_ring(it, from->node->group) ? NULL : from->prev;
         }
+        for (int i = 0; i < 2; i++)
+            if (wanted[i] && (!but || !in_ring(wanted[i], but)))
+                sort_item(s, wanted[i], level);
     }
     if (it->node->kind == N_OPAQUE && !it->leaf)
-        sort_item(s, s->p->item.at[it->node->input->id]);
+        sort_item(s, s->p->item.at[it->node->input->id], level);
 }
 
-static void sort_member(Sorting *s, Item *it) {
-    if (s->mark[it->node->id] == 2)
+static void sort_item(Sorting *s, Item *it, int level) {
+    const Group *g = it->nring > level ? it->ring[level] : NULL;
+    if (it->leaf || it->dead || s->done[it->node->id] || (g && s->begun[g->id]))
         return;
-    s->mark[it->node->id] = 2;
-    for (int k = 0; k < it->read.n; k++) {
-        Item *from = read_item(s->p, it->read.at[k]);
-        if (from->member == it->member && from->node->kind != N_PREV)
-            sort_member(s, from);
-    }
-    vec_push(s->p->ctx, &s->p->order, it);
-}
-
-static void sort_item(Sorting *s, Item *it) {
-    if (it->leaf || it->dead || s->mark[it->node->id])
-        return;
-    s->mark[it->node->id] = 1;
-    if (!it->member) {
-        sort_needs(s, it, NULL);
+    if (!g) {
+        s->done[it->node->id] = true;
+        sort_needs(s, it, NULL, level);
         vec_push(s->p->ctx, &s->p->order, it);
         return;
     }
-    for (int k = 0; k < s->p->item.n; k++)
-        if (s->p->item.at[k]->member == it->member && !s->p->item.at[k]->dead) {
-            s->mark[k] = 1;
-            sort_needs(s, s->p->item.at[k], it->member);
+    s->begun[g->id] = true;
+    for (int pass = 0; pass < 2; pass++)
+        for (int k = 0; k < s->p->item.n; k++) {
+            Item *member = s->p->item.at[k];
+            if (member->dead || !in_ring(member, g))
+                continue;
+            if (pass == 0)
+                sort_needs(s, member, g, level);
+            else
+                sort_item(s, member, level + 1);
         }
-    for (int k = 0; k < s->p->item.n; k++)
-        if (s->p->item.at[k]->member == it->member && !s->p->item.at[k]->dead)
-            sort_member(s, s->p->item.at[k]);
 }
 
 void program_order(Program *p) {
-    Sorting s = {p, NEWN(p->ctx, char, p->item.n + 1)};
+    Sorting s = {p, NEWN(p->ctx, bool, p->item.n + 1), NEWN(p->ctx, bool, p->group.n + 1)};
     p->order.n = 0;
     for (int k = 0; p->unfused && k < p->sink.n; k++)
-        sort_item(&s, p->sink.at[k].item);
+        sort_item(&s, p->sink.at[k].item, 0);
     for (int k = 0; k < p->graph->node.n; k++)
         if (p->copy[k])
-            sort_item(&s, p->copy[k]);
+            sort_item(&s, p->copy[k], 0);
     for (int k = 0; k < p->item.n; k++)
-        sort_item(&s, p->item.at[k]);
+        sort_item(&s, p->item.at[k], 0);
 }
 
 /* What the model does not name is named after its first reader: what logits adds its bias to is logits_sum. */

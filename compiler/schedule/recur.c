@@ -1,7 +1,8 @@
 /* recur.c: recurrences.
  *
  * In: a program with PREV leaves. Out: for each recurrence its members, the items that depend on a PREV of it and reach
- * one of its states: they run inside one loop over t. Everybody else that reads PREV reads the state itself instead,
+ * one of its states: they run inside one loop over t. What a recurrence inside a step needs and makes is of the outer
+ * one too, so its loop stands inside the other's. Everybody else that reads PREV reads the state itself instead,
  *
  *     prev[t, j]   becomes   t == 0 ? init[j] : state[t - 1, j]
  *
@@ -9,89 +10,187 @@
  * the storage of one step and copied to PREV at the end of the step, so that after the loop PREV is the last step. */
 #include "loops.h"
 
-typedef struct { Program *p; const Group *g; char *mark; } Search;
-
-static bool depends(Search *s, Item *it) {
-    char *mark = &s->mark[it->node->id];
-    if (*mark)
-        return *mark == 2;
-    *mark = 1;
-    bool found = it->node->kind == N_PREV && it->leaf && it->node->group == s->g;
-    for (int k = 0; !it->leaf && k < it->read.n; k++)
-        if (depends(s, read_item(s->p, it->read.at[k])))
-            found = true;
-    if (it->leaf && it->node->kind == N_PREV && it->node->group != s->g && it->prev)
-        found = depends(s, it->prev) || depends(s, it->first) || found;
-    *mark = found ? 2 : 1;
-    return found;
+bool in_ring(const Item *it, const Group *g) {
+    for (int r = 0; r < it->nring; r++)
+        if (it->ring[r] == g)
+            return true;
+    return false;
 }
 
-static void reach(Search *s, Item *it, bool *reached) {
-    if (reached[it->node->id] || it->leaf)
+const Group *innermost(const Item *it) { return it->nring ? it->ring[it->nring - 1] : NULL; }
+
+/* A PREV of a recurrence that can only stand inside a step of g: it has what its start and its state have. */
+static bool deeper(const Item *it, const Group *g) {
+    return it->leaf && it->node->kind == N_PREV && it->prev && it->node->group->axis > g->axis;
+}
+
+static bool reads_marked(const Item *it, const Group *g, const bool *mark) {
+    if (it->leaf)
+        return deeper(it, g) && (mark[it->prev->node->id] || mark[it->first->node->id]);
+    for (int k = 0; k < it->read.n; k++)
+        if (mark[it->read.at[k]->node->id])
+            return true;
+    return false;
+}
+
+static void depends(const Program *p, const Group *g, bool *mark) {
+    for (int i = 0; i < g->states.n; i++)
+        mark[g->states.at[i].prev->id] = true;
+    for (bool again = true; again;) {
+        again = false;
+        for (int k = 0; k < p->item.n; k++)
+            if (!mark[k] && reads_marked(p->item.at[k], g, mark))
+                mark[k] = again = true;
+    }
+}
+
+static void reach(const Program *p, const Group *g, const Item *it, bool *reached) {
+    if (reached[it->node->id])
         return;
     reached[it->node->id] = true;
-    for (int k = 0; k < it->read.n; k++)
-        reach(s, read_item(s->p, it->read.at[k]), reached);
+    if (deeper(it, g)) {
+        reach(p, g, it->prev, reached);
+        reach(p, g, it->first, reached);
+    }
+    for (int k = 0; !it->leaf && k < it->read.n; k++)
+        reach(p, g, read_item(p, it->read.at[k]), reached);
 }
 
+static void join_ring(Item *it, Group *g, int index) {
+    it->ring_index[it->nring] = index;
+    it->ring[it->nring++] = g;
+}
+
+/* Which index of a member the recurrence runs along: the one at which it reads what runs along it. */
+static int index_along(const Item *it, const int *along) {
+    for (int k = 0; k < it->read.n; k++) {
+        const Ex *e = it->read.at[k];
+        int axis = along[e->node->id];
+        if (axis >= 0 && axis < e->nargs && e->arg[axis]->op == OP_VAR)
+            return e->arg[axis]->var;
+    }
+    return -1;
+}
+
+static void add_members(Program *p, Group *g) {
+    int n = p->item.n;
+    bool *after = NEWN(p->ctx, bool, n + 1), *before = NEWN(p->ctx, bool, n + 1);
+    int *along = NEWN(p->ctx, int, n + 1);
+    depends(p, g, after);
+    for (int i = 0; i < g->states.n; i++)
+        reach(p, g, p->item.at[g->states.at[i].state->id], before);
+    for (int k = 0; k < n; k++)
+        along[k] = after[k] && before[k] && p->item.at[k]->leaf ? g->axis : -1;
+    for (int i = 0; i < g->states.n; i++) {
+        Item *state = p->item.at[g->states.at[i].state->id];
+        state->state = !state->leaf;
+        before[state->node->id] = after[state->node->id] = true;
+        along[state->node->id] = along[g->states.at[i].prev->id] = g->axis;
+    }
+    for (bool again = true; again;) {
+        again = false;
+        for (int k = 0; k < n; k++)
+            if (after[k] && before[k] && along[k] < 0 && (along[k] = index_along(p->item.at[k], along)) >= 0)
+                again = true;
+    }
+    for (int k = 0; k < n; k++)
+        if (after[k] && before[k] && !p->item.at[k]->leaf)
+            join_ring(p->item.at[k], g, along[k] < 0 ? g->axis : along[k]);
+}
+
+/* ---------------------------------------------------------------- reads of PREV from outside */
+
+typedef struct { Program *p; const Item *it; } Reader;
+
 static const Ex *outside_prev(void *data, const Ex *e) {
-    Search *s = data;
-    Ctx *ctx = s->p->ctx;
-    if (!is_read(e) || e->node->kind != N_PREV || !read_item(s->p, e)->prev || e->node->group == s->g)
+    Reader *reader = data;
+    Ctx *ctx = reader->p->ctx;
+    if (!is_read(e) || e->node->kind != N_PREV || !read_item(reader->p, e)->prev || in_ring(reader->it, e->node->group))
         return NULL;
-    Item *prev = read_item(s->p, e);
+    Item *prev = read_item(reader->p, e);
     const Group *g = e->node->group;
-    const Ex *t = e->arg[0], *index[MAX_RANK];
+    const Ex *t = e->arg[g->axis], *index[MAX_RANK], *start[MAX_RANK];
     const Ex *first = g->dir > 0 ? ex_int(ctx, 0) : ex2(ctx, OP_SUB, g->size, ex_int(ctx, 1));
-    for (int a = 1; a < e->nargs; a++)
+    for (int a = 0; a < e->nargs; a++) {
         index[a] = e->arg[a];
-    index[0] = ex2(ctx, OP_SUB, t, ex_int(ctx, g->dir));
-    return ex_where(ctx, ex2(ctx, OP_EQ, t, first), ex_read(ctx, prev->first->node, index + 1, true),
+        if (a != g->axis)
+            start[a - (a > g->axis)] = e->arg[a];
+    }
+    index[g->axis] = ex2(ctx, OP_SUB, t, ex_int(ctx, g->dir));
+    return ex_where(ctx, ex2(ctx, OP_EQ, t, first), ex_read(ctx, prev->first->node, start, true),
                     ex_read(ctx, prev->prev->node, index, true));
 }
 
-void recurrences(Program *p) {
-    int n = p->item.n + 1;
-    for (int k = 0; k < p->group.n; k++) {
-        Search s = {p, p->group.at[k], NEWN(p->ctx, char, n)};
-        bool *reached = NEWN(p->ctx, bool, n);
-        for (int i = 0; i < s.g->states.n; i++)
-            reach(&s, p->item.at[s.g->states.at[i].state->id], reached);
-        for (int i = 0; i < p->item.n; i++)
-            if (reached[i] && (depends(&s, p->item.at[i])))
-                p->item.at[i]->member = p->group.at[k];
-        for (int i = 0; i < s.g->states.n; i++) {
-            Item *state = p->item.at[s.g->states.at[i].state->id];
-            state->state = !state->leaf;
-            if (!state->leaf)
-                state->member = p->group.at[k];
-        }
+static bool anyone_reads(const Program *p, const Item *from) {
+    for (int k = 0; k < p->item.n; k++)
+        for (int r = 0; !p->item.at[k]->dead && r < p->item.at[k]->read.n; r++)
+            if (p->item.at[k]->read.at[r]->node == from->node)
+                return true;
+    for (int k = 0; k < p->sink.n; k++)
+        if (p->sink.at[k].item == from)
+            return true;
+    return false;
+}
+
+/* A start that no step of the outer recurrence changes is set in each of them all the same, beside the loop that needs
+ * it, not in an array for all steps. */
+static void bring_starts_in(Program *p) {
+    for (int k = 0; k < p->item.n; k++) {
+        const Item *prev = p->item.at[k];
+        if (prev->dead || prev->node->kind != N_PREV || !prev->prev || prev->prev->nring < 2)
+            continue;
+        Item *first = prev->first;
+        const Item *state = prev->prev;
+        if (first->leaf || first->nring || first->node->nred || anyone_reads(p, first))
+            continue;
+        for (int r = 0; r + 1 < state->nring; r++)
+            join_ring(first, state->ring[r], state->ring_index[r]);
     }
+}
+
+void recurrences(Program *p) {
+    for (int axis = 0; axis < MAX_RANK; axis++)
+        for (int k = 0; k < p->group.n; k++)
+            if (p->group.at[k]->axis == axis)
+                add_members(p, p->group.at[k]);
     for (int i = 0; p->group.n && i < p->item.n; i++) {
         Item *it = p->item.at[i];
         if (it->leaf)
             continue;
-        node_rewrite(p->ctx, it->node, outside_prev, &(Search){p, it->member, NULL});
+        node_rewrite(p->ctx, it->node, outside_prev, &(Reader){p, it});
         item_reads(p, it);
     }
     program_prune(p);
+    bring_starts_in(p);
 }
 
 /* ---------------------------------------------------------------- storage, after placing */
 
-static bool reads_inside(const Item *state, const Item *reader, const Ex *e) {
-    return reader->depth > 0 && reader->path[0] == state->path[0] && e->arg[0]->op == OP_VAR
-        && reader->path_index[0] == e->arg[0]->var;
+/* The reader stands in the state's first n recurrences and reads what this turn of them has made. */
+static bool same_turn(const Item *state, const Item *reader, const Ex *e, int n) {
+    for (int r = 0; r < n; r++) {
+        const Ex *at = e->arg[state->ring_index[r]];
+        if (reader->depth <= r || reader->path[r] != state->path[r] || at->op != OP_VAR || at->var != reader->path_index[r])
+            return false;
+    }
+    return true;
+}
+
+static bool in_loop(const Item *it, const Stmt *loop) {
+    for (int d = 0; d < it->depth; d++)
+        if (it->path[d] == loop)
+            return true;
+    return false;
 }
 
 static const Ex *last_step(Ctx *ctx, const Group *g) {
     return g->dir > 0 ? ex2(ctx, OP_SUB, g->size, ex_int(ctx, 1)) : ex_int(ctx, 0);
 }
 
-typedef struct { Program *p; Item *prev; const Ex *last; } Last;
+typedef struct { Program *p; Item *prev; const Ex *last; int axis; } Last;
 static const Ex *read_last(void *data, const Ex *e) {
     Last *l = data;
-    bool it = is_read(e) && e->node == l->prev->prev->node && e->arg[0] == l->last;
+    bool it = is_read(e) && e->node == l->prev->prev->node && e->arg[l->axis] == l->last;
     return it ? ex_read(l->p->ctx, l->prev->node, e->arg, e->op == OP_READ_IF) : NULL;
 }
 
@@ -102,20 +201,22 @@ void recurrence_storage(Program *p) {
             continue;
         Item *state = prev->prev;
         const Ex *last = last_step(p->ctx, prev->node->group);
+        int axis = prev->node->group->axis;
         prev->all_steps = state->leaf || state->home != HOME_LOCAL || state->traced;
         for (int i = 0; i < p->order.n; i++)
             for (int r = 0; r < p->order.at[i]->read.n; r++) {
                 const Ex *e = p->order.at[i]->read.at[r];
-                if (e->node == state->node && !reads_inside(state, p->order.at[i], e) && e->arg[0] != last)
+                if (e->node == state->node && !same_turn(state, p->order.at[i], e, state->nring)
+                    && (e->arg[axis] != last || !same_turn(state, p->order.at[i], e, state->nring - 1)))
                     prev->all_steps = true;
             }
         if (prev->all_steps)
             continue;
         for (int i = 0; i < p->order.n; i++) {
             Item *it = p->order.at[i];
-            if (it->depth > 0 && it->path[0] == state->path[0])
+            if (in_loop(it, state->path[state->nring - 1]))
                 continue;
-            node_rewrite(p->ctx, it->node, read_last, &(Last){p, prev, last});
+            node_rewrite(p->ctx, it->node, read_last, &(Last){p, prev, last, axis});
             item_reads(p, it);
         }
     }

@@ -230,11 +230,16 @@ static void lower_compute(Program *p, Stmt *at, Item *it) {
 /* Copies one step's array element by element: into PREV before the first step and at the end of each. */
 static void copy_step(Program *p, Stmt *before, Block *block, Item *prev, Item *from, bool drop_first, const Ex *t) {
     const Node *n = prev->node;
-    const Ex *index[MAX_RANK];
+    const Ex *index[MAX_RANK] = {0}, *start[MAX_RANK];
     Stmt *outer = NULL;
     Block *in = block;
-    index[0] = t;
-    for (int a = 1; a < n->rank; a++) {
+    int own = n->group->axis;
+    for (int r = 0; r < prev->prev->nring; r++)
+        index[prev->prev->ring_index[r]] = prev->prev->bound[prev->prev->ring_index[r]];
+    index[own] = t;
+    for (int a = 0; a < n->rank; a++) {
+        if (index[a])
+            continue;
         Stmt *loop = loop_make(p, in, ex_int(p->ctx, 0), n->axis[a].size, n->axis[a].name, n->axis[a].dim);
         if (outer || !before)
             block_add(in, loop);
@@ -244,9 +249,11 @@ static void copy_step(Program *p, Stmt *before, Block *block, Item *prev, Item *
         in = loop->body;
         index[a] = ex_var(p->ctx, loop->var);
     }
+    for (int a = 0; a + 1 < n->rank; a++)
+        start[a] = index[a + (a >= own)];
     bool declare = drop_first && prev->nkept == 0;
     Stmt *s = stmt_new(p, declare ? S_DECLARE : S_ASSIGN, prev);
-    s->value = ex_read(p->ctx, from->node, drop_first ? index + 1 : index, false);
+    s->value = ex_read(p->ctx, from->node, drop_first ? start : index, false);
     s->changes = s->total = declare;
     for (int a = 0; a < n->rank; a++)
         s->index[a] = index[a];
@@ -261,7 +268,7 @@ static void lower_recurrences(Program *p) {
         Item *prev = p->item.at[k];
         if (prev->dead || prev->node->kind != N_PREV || !prev->prev || prev->prev->leaf)
             continue;
-        Stmt *loop = prev->prev->path[0];
+        Stmt *loop = prev->prev->path[prev->prev->nring - 1];
         if (prev->all_steps) {
             Stmt *s = stmt_new(p, S_PREV, prev);
             s->var = loop->var;
@@ -274,7 +281,7 @@ static void lower_recurrences(Program *p) {
                 block_add(loop->body, s);
             continue;
         }
-        copy_step(p, loop, p->body, prev, prev->first, true, ex_int(p->ctx, 0));
+        copy_step(p, loop, loop->in, prev, prev->first, true, ex_int(p->ctx, 0));
         copy_step(p, NULL, loop->body, prev, prev->prev, false, ex_var(p->ctx, loop->var));
     }
 }

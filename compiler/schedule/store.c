@@ -25,7 +25,9 @@ static int common_depth(Program *p, const Item *it) {
             bool via_prev = from->node->kind == N_PREV && from->first == it;
             if (from != it && !via_prev)
                 continue;
-            int d = via_prev ? 0 : shared_depth(it, reader);
+            int d = shared_depth(it, via_prev ? from->prev : reader);
+            if (via_prev && d >= from->prev->nring)         /* it is read before the loop */
+                d = from->prev->nring ? from->prev->nring - 1 : 0;
             depth = d < depth ? d : depth;
         }
         if (reader->node->kind == N_OPAQUE && reader->node->input == it->node)
@@ -77,17 +79,16 @@ static bool axes_come_first(const Item *it) {
 }
 
 static void store_prev(Program *p, Item *prev) {
+    const Item *state = prev->prev;
+    bool run[MAX_RANK] = {false};
+    for (int r = 0; r < state->nring; r++)
+        run[state->ring_index[r]] = true;
     for (int a = 0; a < prev->node->rank; a++)
-        if (a > 0 || prev->all_steps)
+        if (!run[a])
             prev->kept[prev->nkept++] = a;
-    prev->declared = p->body;
-    prev->done = p->body;
-    if (prev->all_steps) {
-        prev->nkept = 0;
-        for (int a = 1; a < prev->node->rank; a++)
-            prev->kept[prev->nkept++] = a;
+    prev->declared = prev->done = block_at(p, state, state->nring - 1);
+    if (prev->all_steps)                                    /* a pointer to where the state has its last step */
         return;
-    }
     prev->home = HOME_LOCAL;
     if (prev->nkept > 0) {
         prev->on_stack = small(p, prev);
@@ -126,8 +127,8 @@ void store_items(Program *p) {
         bool steps = false;
         for (int i = 0; it->state && i < p->item.n; i++)
             steps |= p->item.at[i]->prev == it && !p->item.at[i]->dead && p->item.at[i]->all_steps;
-        int depth = steps ? 0 : common_depth(p, it);
-        keep_axes(p, it, it->state && depth > 1 ? 1 : depth);  /* at its end a step is copied as a whole */
+        int depth = common_depth(p, it), most = it->nring - steps;
+        keep_axes(p, it, it->state && depth > most ? most : depth);     /* at its end a step is copied as a whole */
         it->accumulates = it->first_red >= 0 && axes_come_first(it);
     }
     for (int k = 0; k < p->sink.n; k++)
