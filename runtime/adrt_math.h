@@ -167,6 +167,18 @@ static inline double ad_log(double x) { return log(x); }
 static inline double ad_log1p(double x) { return log1p(x); }
 static inline double ad_tanh(double x) { return tanh(x); }
 
+static inline double ad_one_minus_square(double x) { return (1 - x) * (1 + x); }
+static inline float ad_one_minus_squaref(float x) { return (1 - x) * (1 + x); }
+
+/* a / hypot(a, b): between -1 and 1 also where either is infinite; 0 at the origin */
+static inline double ad_unit(double a, double b) {
+    if (isinf(a))
+        return isinf(b) ? copysign(0.70710678118654752440, a) : isnan(b) ? b : copysign(1, a);
+    return a == 0 ? (isnan(b) ? b : a) : a / hypot(a, b);
+}
+
+static inline float ad_unitf(float a, float b) { return (float)ad_unit((double)a, (double)b); }
+
 static inline double ad_sigmoid(double x) {
     double e = exp(-fabs(x)), r = 1 / (1 + e);
     return x >= 0 ? r : e * r;
@@ -200,19 +212,74 @@ static inline double ad_gauss(double x) {
     return exp(-0.5 * h * h) * exp(-l * (h + 0.5 * l));
 }
 
-/* phi(t) / Phi(-t) = t + 1/(t + 2/(t + 3/(...))), for t >= 3. */
-static inline double ad_mills_tail(double t) {
-    double f = t;
-    for (int k = 100; k > 0; k--)
-        f = t + k / f;
-    return f;
+/* The same for exp(-x^2). */
+static inline double ad_gauss_erf(double x) {
+    double h = (double)(float)x, l = x - h;
+    if (fabs(x) > 28)
+        return isnan(x) ? x : 0;
+    return exp(-h * h) * exp(-l * (2 * h + l));
 }
+
+/* He_k(x) exp(-x^2/2), and H_k(x) exp(-x^2): 0 far out, where the polynomial alone overflows. */
+static inline double ad_hermite(double order, double x) {
+    double g = ad_gauss(x), here = 1, before = 0, next;
+    if (g == 0 || isnan(x))
+        return g;
+    for (int k = 0; k < (int)order; k++) {
+        next = x * here - k * before;
+        before = here;
+        here = next;
+    }
+    return here * g;
+}
+
+static inline double ad_hermite_erf(double order, double x) {
+    double g = ad_gauss_erf(x), here = 1, before = 0, next;
+    if (g == 0 || isnan(x))
+        return g;
+    for (int k = 0; k < (int)order; k++) {
+        next = 2 * (x * here - k * before);
+        before = here;
+        here = next;
+    }
+    return here * g;
+}
+
+/* Phi(x) = erfc(-x / sqrt(2)) / 2. In the tail a rounded quotient costs x^2 times its error: the error is carried. */
+static inline double ad_normal_cdf(double x) {
+    const double c = 0.70710678118654752440, c_high = 0.70710676908493041992, c_low = 1.210161710447897e-08;
+    double t = -x, h = t * c, high, low;
+    if (!(fabs(x) < 40))
+        return isnan(x) ? x : x > 0 ? 1 : 0;
+    high = (double)(float)t;
+    low = t - high;
+    low = ((high * c_high - h) + high * c_low + low * c_high) + low * c_low;
+    return 0.5 * (erfc(h) - 1.12837916709551257390 * exp(-h * h) * low);
+}
+
+/* phi(t) / Phi(-t) = t + 1/(t + 2/(t + 3/(...))), for t >= 3: what comes after t. */
+static inline double ad_mills_rest(double t) {
+    double f = t;
+    for (int k = 100; k > 1; k--)
+        f = t + k / f;
+    return 1 / f;
+}
+
+static inline double ad_mills_tail(double t) { return t + ad_mills_rest(t); }
 
 /* phi(x) / Phi(x) */
 static inline double ad_mills(double x) {
     if (x < -3)
         return isinf(x) ? INFINITY : ad_mills_tail(-x);
-    return 0.79788456080286535588 * ad_gauss(x) / erfc(-0.70710678118654752440 * x);
+    return 0.39894228040143267794 * ad_gauss(x) / ad_normal_cdf(x);
+}
+
+/* -d/dx of it: mills(x) (x + mills(x)), between 1 far to the left and 0 far to the right */
+static inline double ad_mills_slope(double x) {
+    double m = ad_mills(x);
+    if (x < -3)
+        return isinf(x) ? 1 : m * ad_mills_rest(-x);
+    return m == 0 ? 0 : m * (x + m);
 }
 
 /* log Phi(x) */
@@ -220,12 +287,14 @@ static inline double ad_log_normal_cdf(double x) {
     if (x < -3)
         return isinf(x) ? -INFINITY : -0.5 * x * x - 0.91893853320467274178 - log(ad_mills_tail(-x));
     if (x < 0)
-        return log(0.5 * erfc(-0.70710678118654752440 * x));
-    if (x <= 3)
-        return log1p(-0.5 * erfc(0.70710678118654752440 * x));
-    return x > 40 ? 0 : isnan(x) ? x : log1p(-0.39894228040143267794 * ad_gauss(x) / ad_mills_tail(x));
+        return log(ad_normal_cdf(x));
+    return x > 40 ? 0 : isnan(x) ? x : log1p(-ad_normal_cdf(-x));
 }
 
+static inline float ad_hermitef(float order, float x) { return (float)ad_hermite((double)order, (double)x); }
+static inline float ad_hermite_erff(float order, float x) { return (float)ad_hermite_erf((double)order, (double)x); }
+static inline float ad_normal_cdff(float x) { return (float)ad_normal_cdf((double)x); }
+static inline float ad_mills_slopef(float x) { return (float)ad_mills_slope((double)x); }
 static inline float ad_millsf(float x) { return (float)ad_mills((double)x); }
 static inline float ad_log_normal_cdff(float x) { return (float)ad_log_normal_cdf((double)x); }
 
@@ -272,7 +341,7 @@ static inline double ad_digamma_root(double x) {
 static inline double ad_digamma_positive(double x) {
     double sum = 0, y = x, series = 0;
     int steps = x < 12 ? (int)(12 - x) + 1 : 0;
-    if (fabs(x - 1.46) < 0.25)
+    if (fabs(x - 1.46) < 1.3)
         return ad_digamma_root(x);
     y = x + steps;
     for (int n = steps - 1; n >= 0; n--)
@@ -334,6 +403,55 @@ static inline double ad_polygamma(double order, double x) {
     return -ad_polygamma_positive(k, 1 - x) - ad_cot_derivative(k, x);
 }
 
+/* y^-m - z^-m for z = y exp(l) */
+static inline double ad_power_gap(double y, int m, double l) { return -pow(y, -m) * expm1(-m * l); }
+
+/* psi_k(x + h) - psi_k(x), from differences of the terms of ad_polygamma. */
+static inline double ad_polygamma_step(double order, double x, double h) {
+    int k = order >= 0 && order <= AD_POLYGAMMA_ORDER ? (int)order : -1, steps;
+    double y = x, sum = 0, factorial = 1, term, l;
+    if (k != order || !(x > 0 && h > 0) || isinf(x) || isinf(h))
+        return ad_polygamma(order, x + h) - ad_polygamma(order, x);
+    steps = x < 12 + k ? (int)(12 + k - x) + 1 : 0;
+    y = x + steps;
+    l = log1p(h / y);
+    for (int n = 2; n <= k; n++)
+        factorial *= n;
+    for (int n = steps - 1; n >= 0; n--)
+        sum += k == 0 ? h / ((x + n) * (x + h + n)) : ad_power_gap(x + n, k + 1, log1p(h / (x + n)));
+    sum += k == 0 ? l + 0.5 * h / (y * (y + h)) : ad_power_gap(y, k, l) / k + 0.5 * ad_power_gap(y, k + 1, l);
+    term = k == 0 ? 0.5 : 0.5 * (k + 1);                    /* (2n + k - 1)! / ((2n)! k!), at k = 0 1/(2n) */
+    for (int n = 1; n <= 8; n++) {
+        sum += ad_bernoulli(n) * term * ad_power_gap(y, 2 * n + k, l);
+        term *= (double)(2 * n + k) * (2 * n + k + 1) / ((2 * n + 1) * (2 * n + 2));
+    }
+    return (k % 2 ? -1 : 1) * factorial * sum;
+}
+
+static inline float ad_polygamma_stepf(float order, float x, float h) {
+    return (float)ad_polygamma_step((double)order, (double)x, (double)h);
+}
+
+/* What Stirling's formula leaves of log Gamma(x), x >= 10. */
+static inline double ad_stirling_rest(double x) {
+    double sum = 0;
+    for (int n = 8; n > 0; n--)
+        sum = sum / (x * x) + ad_bernoulli(n) / (2 * n * (2 * n - 1));
+    return sum / x;
+}
+
+/* log B(a, b) (DiDonato and Morris 1992): what is large in log Gamma cancels on paper. */
+static inline double ad_lbeta(double a, double b) {
+    double p = a < b ? a : b, q = a < b ? b : a, rest;
+    if (!(p > 0) || q < 10 || isinf(q))
+        return isinf(q) && p > 0 ? -INFINITY : ad_lgamma(a) + ad_lgamma(b) - ad_lgamma(a + b);
+    rest = ad_stirling_rest(q) - ad_stirling_rest(p + q);
+    if (p >= 10)
+        return -0.5 * log(q) + 0.91893853320467274178 + (ad_stirling_rest(p) + rest) + (p - 0.5) * log(p / (p + q)) - q * log1p(p / q);
+    return (ad_lgamma(p) - p * log(p + q)) + ((p - (q - 0.5) * log1p(p / q)) + rest);
+}
+
+static inline float ad_lbetaf(float a, float b) { return (float)ad_lbeta((double)a, (double)b); }
 static inline float ad_polygammaf(float order, float x) { return (float)ad_polygamma((double)order, (double)x); }
 
 /* ---------------------------------------------------------------- several samples at once
