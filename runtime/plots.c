@@ -154,9 +154,15 @@ bool plot_is_scatter(const Results *r, int output)
 }
 
 /* Colour never stands alone: each of the first classes has a shape of its own as well. */
-static void scatter_point(FILE *f, double x, double y, int64_t class)
+/* The first ten classes have colours of their own, the next ten the same in other shapes. */
+static int class_shape(int64_t class)
 {
-    fprintf(f, "<use href=\"#m%d\" class=\"c%d\" x=\"%.1f\" y=\"%.1f\"/>", (int)(class % 4), (int)(class % 8), x, y);
+    return (int)((class + class / 10) % 4);
+}
+
+static void scatter_point(FILE *f, double x, double y, int64_t class, bool many)
+{
+    fprintf(f, "<use href=\"#%c%d\" class=\"c%d\" x=\"%.1f\" y=\"%.1f\"/>", many ? 's' : 'm', class_shape(class), (int)(class % 10), x, y);
 }
 
 static void scatter_bounds(const Array *a, double low[2], double high[2])
@@ -181,7 +187,7 @@ static void scatter_legend(FILE *f, const Classes *c)
         return;
     fputs("<div class=\"legend\">", f);
     for (int64_t k = 0; k < c->n; k++) {
-        fprintf(f, "<span><svg viewBox=\"-6 -6 12 12\"><use href=\"#m%d\" class=\"c%d\"/></svg>", (int)(k % 4), (int)(k % 8));
+        fprintf(f, "<span><svg viewBox=\"-6 -6 12 12\"><use href=\"#m%d\" class=\"c%d\"/></svg>", class_shape(k), (int)(k % 10));
         html_text(f, classes_name(c, k, spare, sizeof spare));
         fputs("</span>", f);
     }
@@ -210,7 +216,7 @@ void plot_scatter(FILE *f, const Results *r, int output)
     for (int64_t i = 0; i < a->shape[0]; i += stride) {
         double u = array_get(a, 2 * i), v = array_get(a, 2 * i + 1);
         if (isfinite(u) && isfinite(v))
-            scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0);
+            scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0, a->shape[0] > 400);
     }
     fputs("</svg>", f);
     plot_caption(f, o->name, stride > 1 ? "second column against first, a sample of the rows" : "second column against first");

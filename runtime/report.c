@@ -20,7 +20,9 @@ static void report_head(FILE *f, const Results *r)
     fputs(report_style, f);
     fputs("</style></head><body>\n<svg class=\"defs\" aria-hidden=\"true\"><defs><circle id=\"m0\" r=\"3.6\"/>"
           "<path id=\"m1\" d=\"M-3.3-3.3h6.6v6.6h-6.6z\"/><path id=\"m2\" d=\"M0-4.4L4.1 3.1H-4.1z\"/>"
-          "<path id=\"m3\" d=\"M0-4.8L4.4 0 0 4.8-4.4 0z\"/></defs></svg>\n<main><h1>", f);
+          "<path id=\"m3\" d=\"M0-4.8L4.4 0 0 4.8-4.4 0z\"/>"
+          "<circle id=\"s0\" r=\"2.2\"/><path id=\"s1\" d=\"M-2-2h4v4h-4z\"/><path id=\"s2\" d=\"M0-2.7L2.5 1.9H-2.5z\"/>"
+          "<path id=\"s3\" d=\"M0-2.9L2.7 0 0 2.9-2.7 0z\"/></defs></svg>\n<main><h1>", f);
     html_text(f, m->name);
     fprintf(f, "</h1><p class=\"sub\">%s", m->f64 ? "f64" : "f32");
     if (strcmp(o->command, "train") == 0) {
@@ -51,7 +53,7 @@ static void report_tiles(FILE *f, const Results *r)
         fputs("<div class=\"tile\"><span>", f);
         html_text(f, r->name[v]);
         fputs("</span><b>", f);
-        html_number(f, value[v], 6);
+        html_number(f, value[v], 5);
         fputs("</b></div>", f);
     }
     fputs("</div>\n", f);

@@ -1,15 +1,15 @@
 /* report_style.c: the style sheet of a report: light and dark by the reader's preference, one column on a phone.
  *
- * Data colours are those of Okabe and Ito (2008), which people with any colour vision can tell apart, a little lighter
- * on dark ground. */
+ * Data colours are those of Okabe and Ito (2008), which people with any colour vision can tell apart, and two
+ * more; a little lighter on dark ground. */
 #include "rt.h"
 
 const char *const report_style =
     ":root{--ground:#fbfbf9;--card:#fff;--ink:#1d2021;--soft:#62676a;--rule:#e3e4e0;--a:#0072b2;--b:#d55e00;--band:#0072b21c;"
-    "--pos:#b2182b;--neg:#2166ac;--c0:#0072b2;--c1:#d98200;--c2:#009e73;--c3:#cc79a7;--c4:#d55e00;--c5:#3fa0dc;--c6:#8a7d00;--c7:#555}\n"
+    "--pos:#b2182b;--neg:#2166ac;--c0:#0072b2;--c1:#d98200;--c2:#009e73;--c3:#cc79a7;--c4:#d55e00;--c5:#3fa0dc;--c6:#8a7d00;--c7:#555;--c8:#6a3d9a;--c9:#8c1c3e}\n"
     "@media(prefers-color-scheme:dark){:root{--ground:#141617;--card:#1c1f20;--ink:#e8e8e4;--soft:#9aa0a3;--rule:#313536;"
     "--a:#56b4e9;--b:#f0883e;--band:#56b4e924;--pos:#f4715f;--neg:#5aa9f0;--c0:#56b4e9;--c1:#f0b13e;--c2:#2cc295;--c3:#e39ac4;"
-    "--c4:#f0883e;--c5:#8fd0f7;--c6:#e0d24a;--c7:#bbb}}\n"
+    "--c4:#f0883e;--c5:#8fd0f7;--c6:#e0d24a;--c7:#bbb;--c8:#b79ce0;--c9:#e0607f}}\n"
     "*{box-sizing:border-box}html{color-scheme:light dark;-webkit-text-size-adjust:100%}\n"
     "body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}\n"
     "main{max-width:1120px;margin:0 auto;padding:40px 24px 72px}\n"
@@ -22,6 +22,7 @@ const char *const report_style =
     ".hero{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,1fr);gap:14px;align-items:start}.note.sub{margin:0 0 12px}\n"
     ".grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(330px,100%),1fr));gap:14px}\n"
     ".grid3{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(330px,100%),1fr));gap:14px}\n"
+    ".grid2>figure:only-child{max-width:720px}\n"
     "figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:14px 16px 12px;min-width:0}\n"
     "figure.wide{max-width:none}figcaption{color:var(--soft);font-size:14px;margin-top:6px}figcaption b{color:var(--ink)}\n"
     "svg{display:block;width:100%;height:auto;overflow:visible}\n"
@@ -32,7 +33,7 @@ const char *const report_style =
     ".key.a{background:var(--a)}.key.b{background:var(--b)}\n"
     ".bar{fill:var(--a)}.band{fill:var(--band)}.quartile{stroke:var(--soft);stroke-dasharray:3 3;fill:none}.median{stroke:var(--b);stroke-width:2;fill:none}\n"
     ".pos{fill:var(--pos)}.neg{fill:var(--neg)}\n"
-    ".c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}.c7{fill:var(--c7)}\n"
+    ".c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}.c7{fill:var(--c7)}.c8{fill:var(--c8)}.c9{fill:var(--c9)}\n"
     "use{fill-opacity:.78}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:14px;margin-top:6px}.legend span{display:flex;align-items:center;gap:6px}\n"
     ".legend svg{width:13px;height:13px}.defs{position:absolute;width:0;height:0}\n"
