@@ -275,7 +275,7 @@ static void eval(AdRun *run)
 
     /* autoencoder.ad:30: metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2) */
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i < n - n % LANES; i += LANES)
         for (int64_t j = 0; j < F; j++)
             ad_storef(&v_2[i * F + j], F, ad_loadf(&x_3[i * F + j], F) - x_sum_3[j] / (real)n);
     for (; i < n; i++)
@@ -286,7 +286,7 @@ static void eval(AdRun *run)
     real pca_sum = 0.0f;
     lanes pca_sum_lanes = {0};
     int64_t j = 0;
-    for (; j + LANES <= n; j += LANES) {
+    for (; j < n - n % LANES; j += LANES) {
         for (int64_t l = 0; l < F; l++) {
             const lanes t = ad_loadf(&x_part[j * F + l], F) - (ad_loadf(&x_3[j * F + l], F) - x_sum_3[l] / (real)n);
             pca_sum_lanes += t * t;

@@ -85,7 +85,7 @@ static void step(AdRun *run)
     lanes J_lanes = {0};
     lanes dV_lanes[RANK * N] = {{0}};
     int64_t i = 0;
-    for (; i + LANES <= m; i += LANES) {
+    for (; i < m - m % LANES; i += LANES) {
         /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         lanes J_sum_sum[N] = {{0}};
         for (int64_t j = 0; j < RANK; j++) {
@@ -165,7 +165,7 @@ static void eval(AdRun *run)
     real J = 0.0;
     lanes J_lanes = {0};
     int64_t i = 0;
-    for (; i + LANES <= m; i += LANES) {
+    for (; i < m - m % LANES; i += LANES) {
         lanes J_sum_sum[N] = {{0}};
         for (int64_t j = 0; j < RANK; j++) {
             const lanes U_ij = ad_load(&U[i * RANK + j], RANK);

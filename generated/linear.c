@@ -54,7 +54,7 @@ static void step(AdRun *run)
     lanes dw_lanes[F] = {{0}};
     lanes db_2_lanes = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
+    for (; i < n - n % LANES; i += LANES) {
         /* linear.ad:15: let fit[n] = X @ w + b */
         lanes fit_sum = ad_splat(0.0);
         for (int64_t j = 0; j < F; j++)
@@ -116,7 +116,7 @@ static void eval(AdRun *run)
     lanes r2_sum_lanes = {0};
     lanes r2_sum_sum_lanes = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
+    for (; i < n - n % LANES; i += LANES) {
         /* linear.ad:15: let fit[n] = X @ w + b */
         lanes fit_sum = ad_splat(0.0);
         for (int64_t j = 0; j < F; j++)
