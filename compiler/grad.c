@@ -297,14 +297,12 @@ static const Ex *other_factors(Sweep *s, Node *n) {
     Index outer[64];
     Builder b = s->b;
     int k = 0;
-    for (; k < s->b.nouter && k < 64 - MAX_RANK; k++)
+    for (; k < s->b.nouter && k < 64 - 2 * MAX_RANK; k++)
         outer[k] = s->b.outer[k];
-    Build o = {.rank = n->rank, .nred = n->nred, .reduce = R_PROD, .span = n->span};
+    Build o = {.nred = n->nred, .reduce = R_PROD, .span = n->span};
     const Ex *self = ex_bool(ctx, true);
-    for (int i = 0; i < n->rank; i++) {
-        o.axis[i] = n->axis[i];
-        o.axis_var[i] = i;
-    }
+    for (int i = 0; i < n->rank; i++)       /* outside too: the ranges that follow may begin or end there */
+        outer[k++] = (Index){.var = i, .lo = ex_int(ctx, 0), .hi = n->axis[i].size, .name = n->axis[i].name, .dim = n->axis[i].dim};
     for (int r = 0; r < n->nred; r++) {
         const Ex *v = ex_var(ctx, n->rank + r), *w = ex_var(ctx, VAR_PRIME + n->rank + r);
         outer[k++] = (Index){.var = n->rank + r, .lo = n->red[r].lo, .hi = n->red[r].hi};
