@@ -77,17 +77,15 @@ E derivative(Ctx *ctx, E e, int k, bool *known) {
     case OP_ACOS: return quo(ctx, num(ctx, -1), root_1mx2(ctx, a));
     case OP_ATAN:                                   /* 1/(1 + x^2), without overflow: (1/h)/h, h = hypot(1, x) */
         return quo(ctx, quo(ctx, one, ex2(ctx, OP_HYPOT, one, a)), ex2(ctx, OP_HYPOT, one, a));
-    case OP_ATAN2: {                                /* atan2(y, x): x/r^2, -y/r^2 */
-        E r = ex2(ctx, OP_HYPOT, a, b);
-        return quo(ctx, quo(ctx, k ? neg(ctx, a) : b, r), r);
-    }
+    case OP_ATAN2:                                  /* atan2(y, x): (x/r)/r, -(y/r)/r */
+        return quo(ctx, k ? neg(ctx, ex2(ctx, OP_UNIT, a, b)) : ex2(ctx, OP_UNIT, b, a), ex2(ctx, OP_HYPOT, a, b));
     case OP_SINH: return fun(ctx, OP_COSH, a);
     case OP_COSH: return fun(ctx, OP_SINH, a);
     case OP_TANH: return fun(ctx, OP_SECH2, a);
     case OP_SECH2: return mul(ctx, num(ctx, -2), mul(ctx, fun(ctx, OP_TANH, a), e));
     case OP_ASINH: return quo(ctx, one, ex2(ctx, OP_HYPOT, one, a));
     case OP_ACOSH:                                  /* 1/sqrt((x - 1)(x + 1)), factor by factor: no overflow */
-        return quo(ctx, one, mul(ctx, fun(ctx, OP_SQRT, sub(ctx, a, one)), fun(ctx, OP_SQRT, add(ctx, a, one))));
+        return quo(ctx, quo(ctx, one, fun(ctx, OP_SQRT, sub(ctx, a, one))), fun(ctx, OP_SQRT, add(ctx, a, one)));
     case OP_ATANH: return quo(ctx, one, fun(ctx, OP_ONE_MINUS_SQUARE, a));
     case OP_ONE_MINUS_SQUARE: return mul(ctx, num(ctx, -2), a);
     case OP_HYPOT: return ex2(ctx, OP_UNIT, e->arg[k], e->arg[1 - k]);          /* 0 at the origin, as the norm's */

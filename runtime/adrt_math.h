@@ -410,7 +410,9 @@ static inline double ad_power_gap(double y, int m, double l) { return -pow(y, -m
 static inline double ad_polygamma_step(double order, double x, double h) {
     int k = order >= 0 && order <= AD_POLYGAMMA_ORDER ? (int)order : -1, steps;
     double y = x, sum = 0, factorial = 1, term, l;
-    if (k != order || !(x > 0 && h > 0) || isinf(x) || isinf(h))
+    if (x == INFINITY && h > 0)
+        return 0;
+    if (k != order || !(x > 0 && h > 0) || isinf(h))
         return ad_polygamma(order, x + h) - ad_polygamma(order, x);
     steps = x < 12 + k ? (int)(12 + k - x) + 1 : 0;
     y = x + steps;
