@@ -227,7 +227,10 @@ const Ex *sum_at_targets(Sweep *s, const Node *to, const Ex *body, const Index *
         n.axis_var[n.rank++] = VAR_TARGET + p;
     }
     memcpy(n.red, red, sizeof *red * (size_t)nred);
-    return build_read(&s->b, &n);
+    const Ex *read = build_read(&s->b, &n);
+    if (read && !read->node->adjoint_of)
+        read->node->adjoint_of = (Node *)(uintptr_t)to;
+    return read;
 }
 
 /* The scatter form: loops over all of i, k; outer variables become leading axes. */
@@ -259,6 +262,7 @@ static const Ex *scattered(Solve *z, const Ex *const *f, const Ex *contribution)
         return zero(ctx);
     }
     Node *n = node_scatter(ctx, s->graph, rank, axis, nred, red, at, contribution, NULL, s->span);
+    n->adjoint_of = (Node *)(uintptr_t)z->to;
     return ex_read(ctx, n, index, false);
 }
 
