@@ -1,6 +1,6 @@
 /* check_random.c: random models against a naive interpreter.
  *
- *     check_random N [SEED] [--cc "tcc"] [--gcc-share 10] [--skip-share 4] [--size 5]
+ *     check_random N [SEED] [--cc "gcc -O0"] [--gcc-share 10] [--skip-share 4] [--size 5]
  *
  * N models, in batches that one run of the C compiler takes; what fails is made as small as possible and printed. */
 #include "gen.h"
@@ -26,6 +26,11 @@ typedef struct {
 static void report(const Options *o, const Case *c) {
     Case small;
     printf("\nseed %llu, skip %d: %s: %s\n", (unsigned long long)c->seed, c->skip, verdict_names[c->verdict], c->message);
+    if (c->verdict == C_ERROR) {        /* perhaps only a warning, which shrinking does not look for */
+        printf("%s\n", c->text);
+        fflush(stdout);
+        return;
+    }
     shrink(&small, c, &o->tools);
     printf("smallest, %s: %s\n%s\n", verdict_names[small.verdict], small.message, small.text);
     fflush(stdout);
@@ -40,43 +45,49 @@ static void settle(Options *o, Case *c) {
     case_close(c);
 }
 
-/* Compiles what is left of the batch together; when that fails, one by one. */
-static void finish(Options *o, Case *cases, int n, bool strict) {
-    Str files = {0};
-    char so[600];
-    int left = 0;
-    const Tools *t = strict ? &o->strict : &o->tools;
-    snprintf(so, sizeof so, "%s/batch.so", t->directory);
-    for (int i = 0; i < n; i++)
-        if (cases[i].verdict == FINE && write_case(&cases[i], t)) {
-            str_add(&files, "%s.c ", cases[i].name);
-            left++;
-        }
-    const char *flags = strict ? o->strict_flags : "-shared -fPIC";
-    void *handle = NULL;
-    if (left && run_cc(t, flags, files.text, so, "log") == 0)
-        handle = dlopen(so, RTLD_NOW | RTLD_LOCAL);
-    for (int i = 0; i < n; i++) {
-        char symbol[64], path[600];
+/* Loads a library of models; runs those of the cases that are in it. */
+static bool run_library(const char *so, Case *cases, int n) {
+    void *handle = dlopen(so, RTLD_NOW | RTLD_LOCAL);
+    for (int i = 0; handle && i < n; i++) {
+        char symbol[64];
         snprintf(symbol, sizeof symbol, "%s_model", cases[i].name);
-        snprintf(path, sizeof path, "%s/%s.c", t->directory, cases[i].name);
-        const AdModel *m = handle ? dlsym(handle, symbol) : NULL;
-        if (cases[i].verdict == FINE && m) {
+        const AdModel *m = cases[i].verdict == FINE ? dlsym(handle, symbol) : NULL;
+        if (m)
             run_case(&cases[i], m);
-        } else if (cases[i].verdict == FINE) {
-            char source[64];
-            snprintf(source, sizeof source, "%s.c", cases[i].name);
-            if (run_cc(t, flags, source, so, cases[i].name) != 0) {
-                cases[i].verdict = C_ERROR;
-                snprintf(cases[i].message, sizeof cases[i].message, "%s/%s, %s", t->directory, cases[i].name, t->cc);
-            } else {
-                judge(&cases[i], &o->tools);
-            }
-        }
-        unlink(path);
     }
     if (handle)
         dlclose(handle);
+    unlink(so);
+    return handle != NULL;
+}
+
+/* Compiles what is left of the batch together; when that fails, one by one. */
+static void finish(Options *o, Case *cases, int n, bool strict) {
+    Str files = {0};
+    char path[600];
+    const Tools *t = strict ? &o->strict : &o->tools;
+    const char *flags = strict ? o->strict_flags : "-std=c11 -shared -fPIC";
+    for (int i = 0; i < n; i++)
+        if (cases[i].verdict == FINE && write_case(&cases[i], t))
+            str_add(&files, "%s.c ", cases[i].name);
+    snprintf(path, sizeof path, "%s/batch.so", t->directory);
+    bool together = files.n && run_cc(t, flags, files.text, path, "log") == 0 && run_library(path, cases, n);
+    for (int i = 0; i < n && !together; i++) {
+        char source[64];
+        if (cases[i].verdict != FINE)
+            continue;
+        snprintf(source, sizeof source, "%s.c", cases[i].name);
+        snprintf(path, sizeof path, "%s/%s.so", t->directory, cases[i].name);
+        if (run_cc(t, flags, source, path, cases[i].name) != 0 || !run_library(path, &cases[i], 1)) {
+            cases[i].verdict = C_ERROR;
+            snprintf(cases[i].message, sizeof cases[i].message, "see %s/%s, by %s %s", t->directory, cases[i].name, t->cc, flags);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%s.c", t->directory, cases[i].name);
+        if (cases[i].verdict != C_ERROR)
+            unlink(path);
+    }
     str_free(&files);
 }
 
@@ -126,7 +137,7 @@ int main(int argc, char **argv) {
     static char directory[] = "/tmp/adc_random_XXXXXX";
     Options o = {.n = 100, .first = 1, .share = 10, .skips = 5, .size = 5, .most_failures = 5};
     o.strict_flags = "-std=c11 -O1 -shared -fPIC -Wall -Wextra -Wshadow -Wconversion -Werror";
-    o.tools.cc = "tcc";
+    o.tools.cc = "gcc -O0";
     o.strict.cc = "gcc";
     for (int i = 1, place = 0; i < argc; i++) {
         bool value = i + 1 < argc;

@@ -115,7 +115,7 @@ int tape_compare(Tape *t, int a, int b) {
     double distance = fabs((double)(x->value - y->value)), error = x->error + y->error;
     if (isnan(x->value) || isnan(y->value))
         return 2;
-    if (error > 0 && distance <= 100 * error)
+    if (error > 0 && distance <= 32 * error)
         t->undecided = true;
     return x->value < y->value ? -1 : x->value > y->value;
 }
@@ -123,7 +123,7 @@ int tape_compare(Tape *t, int a, int b) {
 long double tape_whole(Tape *t, int a, int how) {
     const Cell *x = &t->cell.at[a];
     long double v = how == 0 ? x->value * 2 : x->value;
-    if (x->error > 0 && fabs((double)(v - rintl(v))) <= 200 * x->error)
+    if (x->error > 0 && fabs((double)(v - rintl(v))) <= 64 * x->error)
         t->undecided = true;
     return how < 0 ? floorl(x->value) : how > 0 ? ceill(x->value) : rintl(x->value);
 }
