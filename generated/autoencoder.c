@@ -70,6 +70,8 @@ static void step(AdRun *run)
 
     /* autoencoder.ad:29: loss error = mse(back, x) */
     real error_sum = 0.0f;
+
+    /* backward of autoencoder.ad:29 */
     real dc4[F] = {0};
     memset(dW4, 0, sizeof(real) * (size_t)((int64_t)H * F));
     real dc3[H] = {0};
@@ -130,59 +132,59 @@ static void step(AdRun *run)
             error_sum += t * t;
             /* backward of autoencoder.ad:27 */
             dback[j] = 2.0f * (dback_part * t);
-            /* autoencoder.ad:29: loss error = mse(back, x) */
+            /* backward of autoencoder.ad:29 */
             dc4[j] += dback[j];
         }
         /* backward of autoencoder.ad:14 */
-        real dW1_sum_part_sum_sum_part[H];
+        real dcode_part[H];
         for (int64_t j = 0; j < H; j++) {
-            /* autoencoder.ad:29: loss error = mse(back, x) */
-            real dW1_sum_part_sum_sum_part_sum = 0.0f;
+            /* backward of autoencoder.ad:29 */
+            real dx_2 = 0.0f;
             const real x_j = x[j];
             for (int64_t l = 0; l < F; l++) {
                 const real dback_l = dback[l];
-                dW1_sum_part_sum_sum_part_sum += W4[j * F + l] * dback_l;
+                dx_2 += W4[j * F + l] * dback_l;
                 dW4[j * F + l] += x_j * dback_l;
             }
-            const real t = dW1_sum_part_sum_sum_part_sum * ad_sech2f(c3[j] + x_sum[j]);
+            const real t = dx_2 * ad_sech2f(c3[j] + x_sum[j]);
             dc3[j] += t;
             /* backward of autoencoder.ad:14 */
-            dW1_sum_part_sum_sum_part[j] = t;
+            dcode_part[j] = t;
         }
-        /* autoencoder.ad:29: loss error = mse(back, x) */
-        real dW1_sum_part_sum_sum[K];
+        /* backward of autoencoder.ad:29 */
+        real dcode[K];
         for (int64_t j = 0; j < K; j++) {
-            real dW1_sum_part_sum_sum_total = 0.0f;
+            real dcode_total = 0.0f;
             const real t = c2[j] + code_sum[j];
             for (int64_t l = 0; l < H; l++) {
-                const real dW1_sum_part_sum_sum_part_l = dW1_sum_part_sum_sum_part[l];
-                dW1_sum_part_sum_sum_total += W3[j * H + l] * dW1_sum_part_sum_sum_part_l;
-                dW3[j * H + l] += dW1_sum_part_sum_sum_part_l * t;
+                const real dcode_part_l = dcode_part[l];
+                dcode_total += W3[j * H + l] * dcode_part_l;
+                dW3[j * H + l] += dcode_part_l * t;
             }
-            dW1_sum_part_sum_sum[j] = dW1_sum_part_sum_sum_total;
-            dc2[j] += dW1_sum_part_sum_sum[j];
+            dcode[j] = dcode_total;
+            dc2[j] += dcode[j];
         }
         /* backward of autoencoder.ad:14 */
-        real dW1_sum_part[H];
+        real dW1_part[H];
         for (int64_t j = 0; j < H; j++) {
-            /* autoencoder.ad:29: loss error = mse(back, x) */
-            real dW1_sum_part_sum = 0.0f;
+            /* backward of autoencoder.ad:29 */
+            real dx = 0.0f;
             const real x_2_j = x_2[j];
             for (int64_t l = 0; l < K; l++) {
-                const real dW1_sum_part_sum_sum_l = dW1_sum_part_sum_sum[l];
-                dW1_sum_part_sum += W2[j * K + l] * dW1_sum_part_sum_sum_l;
-                dW2[j * K + l] += x_2_j * dW1_sum_part_sum_sum_l;
+                const real dcode_l = dcode[l];
+                dx += W2[j * K + l] * dcode_l;
+                dW2[j * K + l] += x_2_j * dcode_l;
             }
-            const real t = dW1_sum_part_sum * ad_sech2f(c1[j] + x_sum_2[j]);
+            const real t = dx * ad_sech2f(c1[j] + x_sum_2[j]);
             dc1[j] += t;
             /* backward of autoencoder.ad:14 */
-            dW1_sum_part[j] = t;
+            dW1_part[j] = t;
         }
-        /* autoencoder.ad:29: loss error = mse(back, x) */
+        /* backward of autoencoder.ad:29 */
         for (int64_t j = 0; j < F; j++) {
             const real x_3_j = x_3[j];
             for (int64_t l = 0; l < H; l++)
-                dW1[j * H + l] += x_3_j * dW1_sum_part[l];
+                dW1[j * H + l] += x_3_j * dW1_part[l];
         }
     }
 

@@ -80,6 +80,8 @@ static void step(AdRun *run)
 
     /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
     real J = 0.0;
+
+    /* backward of factorise.ad:16 */
     real dV[RANK * N] = {0};
 
     lanes J_lanes = {0};
@@ -94,22 +96,22 @@ static void step(AdRun *run)
                 J_sum_sum[k] += U_ij * V[j * N + k];
         }
         /* backward of factorise.ad:16 */
-        lanes dU_sum_part[N];
+        lanes dU_part[N];
         for (int64_t j = 0; j < N; j++) {
             const lanes t = J_sum_sum[j] - ad_load(&A[i * N + j], N);
             /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
             J_lanes += t * t;
             /* backward of factorise.ad:16 */
-            dU_sum_part[j] = 2.0 * t;
+            dU_part[j] = 2.0 * t;
         }
-        /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
+        /* backward of factorise.ad:16 */
         for (int64_t r = 0; r < RANK; r++) {
             lanes dU_total = ad_splat(0.0);
             const lanes U_ir = ad_load(&U[i * RANK + r], RANK);
             for (int64_t j = 0; j < N; j++) {
-                const lanes dU_sum_part_j = dU_sum_part[j];
-                dV_lanes[r * N + j] += U_ir * dU_sum_part_j;
-                dU_total += V[r * N + j] * dU_sum_part_j;
+                const lanes dU_part_j = dU_part[j];
+                dV_lanes[r * N + j] += U_ir * dU_part_j;
+                dU_total += V[r * N + j] * dU_part_j;
             }
             ad_store(&dU[i * RANK + r], RANK, dU_total);
         }
@@ -126,22 +128,22 @@ static void step(AdRun *run)
                 J_sum_sum[k] += U_ij * V[j * N + k];
         }
         /* backward of factorise.ad:16 */
-        real dU_sum_part[N];
+        real dU_part[N];
         for (int64_t j = 0; j < N; j++) {
             const real t = J_sum_sum[j] - A[i * N + j];
             /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
             J += t * t;
             /* backward of factorise.ad:16 */
-            dU_sum_part[j] = 2.0 * t;
+            dU_part[j] = 2.0 * t;
         }
-        /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
+        /* backward of factorise.ad:16 */
         for (int64_t r = 0; r < RANK; r++) {
             real dU_total = 0.0;
             const real U_ir = U[i * RANK + r];
             for (int64_t j = 0; j < N; j++) {
-                const real dU_sum_part_j = dU_sum_part[j];
-                dV[r * N + j] += U_ir * dU_sum_part_j;
-                dU_total += V[r * N + j] * dU_sum_part_j;
+                const real dU_part_j = dU_part[j];
+                dV[r * N + j] += U_ir * dU_part_j;
+                dU_total += V[r * N + j] * dU_part_j;
             }
             dU[i * RANK + r] = dU_total;
         }

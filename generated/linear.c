@@ -47,6 +47,8 @@ static void step(AdRun *run)
 
     /* linear.ad:17: loss error = mse(fit, y) */
     real error_sum = 0.0;
+
+    /* backward of linear.ad:17 */
     real db_2 = 0.0;
     real dw[F] = {0};
 
@@ -64,7 +66,7 @@ static void step(AdRun *run)
         error_sum_lanes += t * t;
         /* backward of linear.ad:15 */
         const lanes dfit = 2.0 * (dfit_part * t);
-        /* linear.ad:17: loss error = mse(fit, y) */
+        /* backward of linear.ad:17 */
         db_2_lanes += dfit;
         for (int64_t j = 0; j < F; j++)
             dw_lanes[j] += ad_load(&X[i * F + j], F) * dfit;
@@ -83,7 +85,7 @@ static void step(AdRun *run)
         error_sum += t * t;
         /* backward of linear.ad:15 */
         const real dfit = 2.0 * (dfit_part * t);
-        /* linear.ad:17: loss error = mse(fit, y) */
+        /* backward of linear.ad:17 */
         db_2 += dfit;
         for (int64_t j = 0; j < F; j++)
             dw[j] += X[i * F + j] * dfit;

@@ -48,8 +48,10 @@ static void step(AdRun *run)
 
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
     real likelihood_sum = 0.0;
+
+    /* backward of logistic.ad:19 */
     real db_2 = 0.0;
-    real dw_sum[F] = {0};
+    real dw_2[F] = {0};
 
     for (int64_t i = 0; i < n; i++) {
         /* logistic.ad:16: let logit_of[n] = X @ w + b */
@@ -62,10 +64,10 @@ static void step(AdRun *run)
         likelihood_sum += (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t);
         /* backward of logistic.ad:16 */
         const real dlogit_of = dlogit_of_part * (real)(1 - (int64_t)c) * ad_sigmoid(t) - dlogit_of_part * (real)c * ad_sigmoid(-t);
-        /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
+        /* backward of logistic.ad:19 */
         db_2 += dlogit_of;
         for (int64_t j = 0; j < F; j++)
-            dw_sum[j] += X[i * F + j] * dlogit_of;
+            dw_2[j] += X[i * F + j] * dlogit_of;
     }
 
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
@@ -79,7 +81,7 @@ static void step(AdRun *run)
         /* logistic.ad:20: loss ridge = lambda * sum(w^2) / (2 * total(n)) */
         ridge_sum += w_i * w_i;
         /* backward of logistic.ad:13 */
-        dw[i] = dw_sum[i] + 2.0 * (w_i * dw_part);
+        dw[i] = dw_2[i] + 2.0 * (w_i * dw_part);
     }
 
     /* logistic.ad:20: loss ridge = lambda * sum(w^2) / (2 * total(n)) */

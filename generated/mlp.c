@@ -59,6 +59,8 @@ static void step(AdRun *run)
 
     /* mlp.ad:19: loss cross_entropy(logits, y) */
     real sum = 0.0f;
+
+    /* backward of mlp.ad:19 */
     real db2_2 = 0.0f;
     memset(dW2, 0, sizeof(real) * (size_t)((int64_t)H * c));
     real db1_2 = 0.0f;
@@ -108,28 +110,28 @@ static void step(AdRun *run)
             const bool c_2 = j == x_argmax;
             /* backward of mlp.ad:17 */
             dlogits[j] = (j == y_i ? -dlogits_part : 0.0f) + (c_2 || b2 + logits_sum[j] == -INFINITY ? 0.0f : x_sum_part[j] * dlogits_part_2) + (c_2 ? dlogits_part + dlogits_sum : 0.0f);
-            /* mlp.ad:19: loss cross_entropy(logits, y) */
+            /* backward of mlp.ad:19 */
             db2_2 += dlogits[j];
         }
-        /* mlp.ad:19: loss cross_entropy(logits, y) */
-        real dW1_sum_sum[H];
+        /* backward of mlp.ad:19 */
+        real dx[H];
         for (int64_t j = 0; j < H; j++) {
-            real dW1_sum_sum_total = 0.0f;
+            real dx_total = 0.0f;
             const real t_2 = b1 + x_sum_2[j];
             const bool c_2 = t_2 <= 0.0f;
             const real t_3 = c_2 ? 0.0f : t_2;
             for (int64_t k = 0; k < c; k++) {
                 const real dlogits_k = dlogits[k];
-                dW1_sum_sum_total += c_2 ? 0.0f : W2[j * c + k] * dlogits_k;
+                dx_total += c_2 ? 0.0f : W2[j * c + k] * dlogits_k;
                 dW2[j * c + k] += dlogits_k * t_3;
             }
-            dW1_sum_sum[j] = dW1_sum_sum_total;
-            db1_2 += dW1_sum_sum[j];
+            dx[j] = dx_total;
+            db1_2 += dx[j];
         }
         for (int64_t j = 0; j < F; j++) {
             const real X_ij = X[i * F + j];
             for (int64_t k = 0; k < H; k++)
-                dW1[j * H + k] += X_ij * dW1_sum_sum[k];
+                dW1[j * H + k] += X_ij * dx[k];
         }
     }
 

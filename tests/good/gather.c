@@ -9,11 +9,16 @@ static void step(AdRun *run)
 
     /* gather.ad:6: loss sum((P[u] - y)^2) */
     real sum = 0.0f;
+
+    /* backward of gather.ad:6 */
     memset(dP, 0, sizeof(real) * (size_t)users);
+
     for (int64_t i = 0; i < n; i++) {
         const int64_t u_i = u[i];
         const real t = P[u_i] - y[i];
+        /* gather.ad:6: loss sum((P[u] - y)^2) */
         sum += t * t;
+        /* backward of gather.ad:6 */
         dP[u_i] += 2.0f * t;
     }
     run->loss[0] = sum;

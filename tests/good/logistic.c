@@ -13,8 +13,10 @@ static void step(AdRun *run)
 
     /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
     real J_sum_2 = 0.0f;
+
+    /* backward of logistic.ad:9 */
     real db_2 = 0.0f;
-    real dw_sum[F] = {0};
+    real dw_2[F] = {0};
 
     for (int64_t i = 0; i < n; i++) {
         /* logistic.ad:8: let z = X @ w + b */
@@ -27,10 +29,10 @@ static void step(AdRun *run)
         J_sum_2 += (real)y_i * ad_softplusf(-t) + (real)(1 - (int64_t)y_i) * ad_softplusf(t);
         /* backward of logistic.ad:8 */
         const real dz = dz_part * (real)(1 - (int64_t)y_i) * ad_sigmoidf(t) - dz_part * (real)y_i * ad_sigmoidf(-t);
-        /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
+        /* backward of logistic.ad:9 */
         db_2 += dz;
         for (int64_t j = 0; j < F; j++)
-            dw_sum[j] += X[i * F + j] * dz;
+            dw_2[j] += X[i * F + j] * dz;
     }
 
     /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
@@ -41,7 +43,7 @@ static void step(AdRun *run)
         /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
         J_sum += w_i * w_i;
         /* backward of logistic.ad:5 */
-        dw[i] = dw_sum[i] + 2.0f * (decay * w_i);
+        dw[i] = dw_2[i] + 2.0f * (decay * w_i);
     }
 
     /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */

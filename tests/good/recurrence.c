@@ -5,7 +5,7 @@ static void step(AdRun *run)
     const real a = *(const real *)run->param[0];
     unsigned char *work = run->work;
     real *restrict h = ad_take(&work, sizeof(real), T);
-    real *restrict da_sum_part = ad_take(&work, sizeof(real), T);
+    real *restrict da_part = ad_take(&work, sizeof(real), T);
 
     /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
     const real v_2 = 0.0f;
@@ -18,7 +18,9 @@ static void step(AdRun *run)
     /* recurrence.ad:6: loss h[-1]^2 */
     const real v = h_at * h_at;
     for (int64_t i = 0; i < T; i++)
-        da_sum_part[i] = ad_sech2f(x[i] + a * (i == 0 ? v_2 : h[i - 1]));
+        da_part[i] = ad_sech2f(x[i] + a * (i == 0 ? v_2 : h[i - 1]));
+
+    /* backward of recurrence.ad:6 */
     real da_2 = 0.0f;
 
     /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
@@ -28,10 +30,10 @@ static void step(AdRun *run)
     for (int64_t i = T - 1; i >= 0; i--) {
         /* backward of recurrence.ad:5 */
         const real dh = state_prev + (i == T - 1 ? t : 0.0f);
-        const real t_2 = dh * da_sum_part[i];
+        const real t_2 = dh * da_part[i];
         /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
         const real v_3 = a * t_2;
-        /* recurrence.ad:6: loss h[-1]^2 */
+        /* backward of recurrence.ad:6 */
         da_2 += t_2 * (i == 0 ? v_2 : h[i - 1]);
         /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
         state_prev = v_3;
