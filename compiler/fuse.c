@@ -139,7 +139,7 @@ static void take_over(Program *p, Item *copy, Item *of) {
 static void drop_copies(Program *p) {
     for (int k = 0; k < p->item.n; k++) {
         Item *copy = p->item.at[k], *of = copied(p, copy);
-        if (copy->dead || !of || copy->state || innermost(of) != innermost(copy) || of->node->kind == N_PREV)
+        if (copy->dead || !of || copy->state || inner_state(of) || innermost(of) != innermost(copy) || of->node->kind == N_PREV)
             continue;
         if (copy->home == HOME_LOCAL ? !copy->keep || (of->leaf && copy->traced) : of->leaf || of->home != HOME_LOCAL)
             continue;

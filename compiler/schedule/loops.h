@@ -139,6 +139,7 @@ void program_order(Program *);
 /* recur.c */
 bool in_ring(const Item *, const Group *);
 const Group *innermost(const Item *);                        /* of its recurrences, or NULL */
+bool inner_state(const Item *);                             /* of a recurrence inside another: stored with its index in front */
 void recurrences(Program *);                                /* who belongs to which loop; what others read of its PREV */
 void recurrence_storage(Program *);                         /* which states are stored for every step */
 

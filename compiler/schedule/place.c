@@ -399,6 +399,17 @@ static void place_cluster(Program *p, Block *block, Cluster *c) {
     block_add(block, stmt_new(p, it->node->kind == N_OPAQUE ? S_CALL : S_COMPUTE, it));
 }
 
+static int first_ready(const Level *l) {
+    for (int k = 0; k < l->cluster.n; k++) {
+        bool ready = !l->cluster.at[k]->emitted;
+        for (int d = 0; ready && d < l->cluster.n; d++)
+            ready = !l->cluster.at[k]->after[d] || l->cluster.at[d]->emitted;
+        if (ready)
+            return k;
+    }
+    return -1;
+}
+
 /* Clusters in an order that respects what they need, the earliest first. */
 static void place_level(Program *p, Block *block, Item **item, int n) {
     Level l = {.p = p, .where = NEWN(p->ctx, int, p->item.n + 1), .most = n};
@@ -406,18 +417,13 @@ static void place_level(Program *p, Block *block, Item **item, int n) {
         l.where[k] = -1;
     for (int k = 0; k < n; k++)
         assign(&l, item[k]);
-    for (int left = l.cluster.n; left > 0; left--)
-        for (int k = 0; k < l.cluster.n; k++) {
-            Cluster *c = l.cluster.at[k];
-            bool ready = !c->emitted;
-            for (int d = 0; ready && d < l.cluster.n; d++)
-                ready = !c->after[d] || l.cluster.at[d]->emitted;
-            if (!ready)
-                continue;
-            c->emitted = true;
-            place_cluster(p, block, c);
-            break;
-        }
+    for (int left = l.cluster.n, k = 0; left > 0; left--) {
+        k = first_ready(&l);
+        if (k < 0)
+            bug(p->ctx, "loops that need each other");
+        l.cluster.at[k]->emitted = true;
+        place_cluster(p, block, l.cluster.at[k]);
+    }
 }
 
 static void place_sinks(Program *p) {

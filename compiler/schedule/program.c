@@ -120,6 +120,15 @@ static void sink_scalar(Program *p, SinkKind kind, Home home, int place, const N
     sink(p, kind, home, place, copy_node(p, n), span, name);
 }
 
+/* Its storage may have its axes in another order. */
+static bool of_inner_recurrence(const Program *p, const Node *n) {
+    for (int g = 0; g < p->graph->group.n; g++)
+        for (int s = 0; s < p->graph->group.at[g]->states.n; s++)
+            if (p->graph->group.at[g]->states.at[s].state == n && p->graph->group.at[g]->axis > 0)
+                return true;
+    return false;
+}
+
 /* An array result is computed where it goes; a second one of the same node, or one of a leaf, is a copy. */
 static void sink_array(Program *p, Home home, int place, const Node *n, int rank, const Axis *axis, Span span, const char *name) {
     Item *it = copy_node(p, n);
@@ -127,7 +136,7 @@ static void sink_array(Program *p, Home home, int place, const Node *n, int rank
         sink(p, SINK_SCALAR, home, place, it, span, name);
         return;
     }
-    if (it->leaf || it->home != HOME_LOCAL || n->rank != rank)
+    if (it->leaf || it->home != HOME_LOCAL || n->rank != rank || of_inner_recurrence(p, n))
         it = program_compute(p, rank, axis, ex_read(p->ctx, it->node, all_axes(p->ctx, n->rank), false), name, span);
     it->home = home;
     it->place = place;

@@ -19,6 +19,8 @@ bool in_ring(const Item *it, const Group *g) {
 
 const Group *innermost(const Item *it) { return it->nring ? it->ring[it->nring - 1] : NULL; }
 
+bool inner_state(const Item *it) { return it->state && innermost(it)->axis > 0; }
+
 /* A PREV of a recurrence that can only stand inside a step of g: it has what its start and its state have. */
 static bool deeper(const Item *it, const Group *g) {
     return it->leaf && it->node->kind == N_PREV && it->prev && it->node->group->axis > g->axis;
@@ -132,6 +134,21 @@ static bool anyone_reads(const Program *p, const Item *from) {
     return false;
 }
 
+/* Every recurrence that starts so stands inside the same others. */
+static bool one_place(const Program *p, const Item *first, const Item *state) {
+    for (int k = 0; k < p->item.n; k++) {
+        const Item *prev = p->item.at[k];
+        if (prev->dead || prev->first != first)
+            continue;
+        if (prev->prev->nring != state->nring)
+            return false;
+        for (int r = 0; r + 1 < state->nring; r++)
+            if (prev->prev->ring[r] != state->ring[r])
+                return false;
+    }
+    return true;
+}
+
 /* A start that no step of the outer recurrence changes is set in each of them all the same, beside the loop that needs
  * it, not in an array for all steps. */
 static void bring_starts_in(Program *p) {
@@ -141,7 +158,7 @@ static void bring_starts_in(Program *p) {
             continue;
         Item *first = prev->first;
         const Item *state = prev->prev;
-        if (first->leaf || first->nring || first->node->nred || anyone_reads(p, first))
+        if (first->leaf || first->nring || first->node->nred || anyone_reads(p, first) || !one_place(p, first, state))
             continue;
         for (int r = 0; r + 1 < state->nring; r++)
             join_ring(first, state->ring[r], state->ring_index[r]);

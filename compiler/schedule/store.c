@@ -58,6 +58,11 @@ static void keep_axes(Program *p, Item *it, int depth) {
     for (int d = 0; d < depth; d++)
         inside[it->path_index[d]] = true;
     it->nkept = 0;
+    for (int r = 0; inner_state(it) && r < it->nring; r++) {        /* one step is a row, whatever stands before its index */
+        if (!inside[it->ring_index[r]])
+            it->kept[it->nkept++] = it->ring_index[r];
+        inside[it->ring_index[r]] = true;
+    }
     for (int a = 0; a < it->node->rank; a++)
         if (it->node->kind == N_SCATTER || !inside[a])
             it->kept[it->nkept++] = a;
