@@ -91,12 +91,13 @@ static void inline_item(Program *p, Item *it) {
 
 /* ---------------------------------------------------------------- copies */
 
+/* All of another node, element by element: dw[n, i in 2] = x[n, i] with x[n, 4] is a slice, and none. */
 static Item *copied(const Program *p, const Item *it) {
     const Node *n = it->node;
     if (it->leaf || n->kind != N_COMPUTE || n->reduce != R_NONE || n->body->op != OP_READ || n->body->nargs != n->rank)
         return NULL;
     for (int a = 0; a < n->rank; a++)
-        if (n->body->arg[a]->op != OP_VAR || n->body->arg[a]->var != a)
+        if (n->body->arg[a]->op != OP_VAR || n->body->arg[a]->var != a || !prove_equal(p->ctx, n->axis[a].size, n->body->node->axis[a].size))
             return NULL;
     return p->item.at[n->body->node->id];
 }
