@@ -63,6 +63,7 @@ typedef struct {
     bool guessed;                       /* the last unknown name resembles one that is known */
     Span std_call;                      /* where the model calls the library function that is being expanded */
     int expansions;
+    bool exhausted;
 } Lower;
 
 /* values.c */

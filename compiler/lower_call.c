@@ -212,6 +212,8 @@ static Val call_min_max(Lower *L, const Ast *a) {
 
 /* ---------------------------------------------------------------- functions of the model and the library */
 
+enum { MAX_EXPANSIONS = 20000 };
+
 static bool mentions(const Ast *a, const char *const *names, int n) {
     if (!a)
         return false;
@@ -393,8 +395,11 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
         ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", def->text);
         return val_bad();
     }
-    if (++L->expansions > 200000 || L->depth > 200) {
+    if (L->exhausted)                               /* said once */
+        return val_bad();
+    if (++L->expansions > MAX_EXPANSIONS || L->depth > 200) {
         ERR(L, call->span, "E0219", "functions expanded too deeply or too often at '%s'", def->text);
+        L->exhausted = !L->muted;
         return val_bad();
     }
     Scope *scope = NEW(ctx, Scope), *before = L->scope;
@@ -629,6 +634,11 @@ static void unknown_function(Lower *L, const Ast *a) {
     for (Symbol *s = L->std->symbols; s; s = s->next)
         if (s->kind == SYM_FN && s->name[0] != '_')
             vec_push(L->ctx, &names, s->name);
+    const Ast *later = m == L->module ? declared_later(L->statements, a->text) : NULL;
+    if (later && later->kind == AST_FN) {
+        ERR(L, a->name_span.end ? a->name_span : a->span, "E0218", "'%s' is used before its definition at %s", a->text, place(L->ctx, later->name_span));
+        return;
+    }
     ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "unknown function '%s'", a->text);
     const char *near = nearest_name(a->text, names.at, names.n), *known = said_elsewhere(a->text);
     if (known && !L->muted)

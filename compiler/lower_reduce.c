@@ -161,11 +161,19 @@ Val lower_reduce(Lower *L, const Ast *a) {
 
 /* ---------------------------------------------------------------- over = ... */
 
+static bool choose_axis(Lower *L, const Ast *o, int axis, bool *chosen) {
+    if (chosen[axis])
+        ERR(L, o->span, "E0215", "the axis '%s' is named twice", span_text(L->ctx, o->span));
+    bool fresh = !chosen[axis];
+    chosen[axis] = true;
+    return fresh;
+}
+
 static bool choose(Lower *L, const Ast *o, const Val *v, bool *chosen, const char *what) {
     if (o->kind == AST_NAME) {
         Symbol *s = lookup(L, o->text);
         const Dim *dim = s && s->kind == SYM_DIM ? s->dim : NULL;
-        int found = 0;
+        int found = 0, at = 0;
         if (!s) {
             unknown_name(L, o);
             return false;
@@ -174,11 +182,11 @@ static bool choose(Lower *L, const Ast *o, const Val *v, bool *chosen, const cha
             return false;
         for (int k = 0; dim && k < v->rank; k++)
             if (v->axis[k].dim == dim) {
-                chosen[k] = true;
+                at = k;
                 found++;
             }
         if (dim && found == 1)
-            return true;
+            return choose_axis(L, o, at, chosen);
         if (dim && found > 1)
             ERR(L, o->span, "E0215", "the value of shape %s has the axis '%s' twice: give its number", shape_text(L, v), o->text);
         else if (dim || s->kind != SYM_VALUE)
@@ -197,8 +205,7 @@ static bool choose(Lower *L, const Ast *o, const Val *v, bool *chosen, const cha
         ERR(L, o->span, "E0215", "axis %s of a value with the shape %s", span_text(L->ctx, o->span), shape_text(L, v));
         return false;
     }
-    chosen[k < 0 ? k + v->rank : k] = true;
-    return true;
+    return choose_axis(L, o, (int)(k < 0 ? k + v->rank : k), chosen);
 }
 
 /* Of a value that failed already: the names at least. */
