@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct { char text[64], argument[40]; double x, want[3]; bool has[3]; } Row;
+typedef struct { char text[512], argument[512]; double x, want[3]; bool has[3]; } Row;
 typedef struct { const char *text; int first, n; } Function;
 typedef struct { Arena *arena; VEC(Row) rows; VEC(Function) functions; } Table;
 typedef struct { char text[256], argument[256]; int order; bool seen; } Exception;

@@ -1,6 +1,7 @@
 /* check_random.c: random models against a naive interpreter.
  *
- *     check_random N [SEED] [--cc "gcc -O0"] [--gcc-share 10] [--skip-share 4] [--size 5]
+ *     check_random N [SEED] [--cc "gcc -O0"] [--strict-cc gcc] [--share 10] [--skips 5] [--size 5] [--failures 5]
+ *     check_random 0 SEED --file MODEL.ad             one model, with every pass on and off
  *
  * N models, in batches that one run of the C compiler takes; what fails is made as small as possible and printed. */
 #include "gen.h"
@@ -133,7 +134,30 @@ static int summary(const Options *o) {
     return failures ? 1 : 0;
 }
 
+/* One model from a file: for what was found once. */
+static int judge_file(Options *o, const char *path) {
+    Arena *arena = arena_new();
+    Ctx *ctx = ctx_new();
+    int file;
+    Case c;
+    if (!source_read(ctx, path, &file)) {
+        fprintf(stderr, "check_random: cannot read '%s'\n", path);
+        return 3;
+    }
+    for (int skip = 0; skip <= (SKIP_SIMPLIFY | SKIP_FUSE); skip++) {
+        case_open(&c, o->first, skip, ctx->source.at[file].text);
+        judge(&c, &o->tools);
+        printf("skip %d: %s%s%s\n", skip, verdict_names[c.verdict], *c.message ? ": " : "", c.message);
+        o->count[c.verdict]++;
+        case_close(&c);
+    }
+    ctx_free(ctx);
+    arena_free(arena);
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    const char *path = NULL;
     static char directory[] = "/tmp/adc_random_XXXXXX";
     Options o = {.n = 100, .first = 1, .share = 10, .skips = 5, .size = 5, .most_failures = 5};
     o.strict_flags = "-std=c11 -O1 -shared -fPIC -Wall -Wextra -Wshadow -Wconversion -Werror";
@@ -148,6 +172,7 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--size") == 0 && value) o.size = atoi(argv[++i]);
         else if (strcmp(argv[i], "--failures") == 0 && value) o.most_failures = atoi(argv[++i]);
         else if (strcmp(argv[i], "--include") == 0 && value) o.tools.include = argv[++i];
+        else if (strcmp(argv[i], "--file") == 0 && value) path = argv[++i];
         else if (strcmp(argv[i], "--verbose") == 0) o.verbose = true;
         else if (strcmp(argv[i], "--print") == 0) {
             Arena *arena = arena_new();
@@ -164,6 +189,8 @@ int main(int argc, char **argv) {
     o.tools.directory = o.strict.directory = mkdtemp(directory);
     if (!o.tools.directory)
         return 3;
+    if (path)
+        return judge_file(&o, path);
     run(&o);
     char command[100];
     snprintf(command, sizeof command, "rm -rf %s", directory);

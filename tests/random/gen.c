@@ -738,7 +738,7 @@ static void let_array(Gen *g, int depth) {
     bool plain = true;
     for (int k = 0; k < s.rank; k++)
         plain = plain && is_name(s.at[k]);
-    line(g, say(g, "let %s%s = %s", name, plain ? bracket(g, &s) : "", e));
+    line(g, say(g, s.rank ? "let %s%s = %s" : "let %s%s = 0.75 + %s", name, plain ? bracket(g, &s) : "", e));
     add_value(g, name, T_REAL, s, NULL);
 }
 
@@ -763,7 +763,7 @@ static void let_indexed(Gen *g, int depth) {
     g->nvars = 0;
     if (!e)
         return;
-    line(g, say(g, "let %s[%s] = %s", name, indices, e));
+    line(g, say(g, inner.rank ? "let %s[%s] = %s" : "let %s[%s] = 1.0 * %s", name, indices, e));    /* not an int */
     for (int k = 0; k < inner.rank; k++)
         s = insert_axis(&s, s.rank, inner.at[k]);
     add_value(g, name, T_REAL, s, NULL);

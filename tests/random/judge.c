@@ -288,6 +288,28 @@ static void prepare(Case *c, AdRun *run) {
         run->output[i] = arena_alloc(c->arena, sizeof(double) * (size_t)(val_count(&named(I->outputs.at, I->outputs.n, m->outputs[i].name)->value) + 8));
 }
 
+static bool beyond(const void *array, int64_t n) {
+    const unsigned char *end = (const unsigned char *)array + sizeof(double) * (size_t)n;
+    for (size_t i = 0; i < 8 * sizeof(double); i++)
+        if (end[i])
+            return true;
+    return false;
+}
+
+/* The eight elements behind every array stay 0. */
+static bool overrun(Case *c, const AdRun *run) {
+    const AdModel *m = run->model;
+    Interp *I = &c->interp;
+    for (int i = 0; i < m->nparams; i++)
+        if (beyond(run->grad[i], val_count(&named(I->params.at, I->params.n, m->params[i].name)->value)))
+            return true;
+    for (int i = 0; i < m->noutputs; i++)
+        if (m->outputs[i].type == AD_REAL
+            && beyond(run->output[i], val_count(&named(I->outputs.at, I->outputs.n, m->outputs[i].name)->value)))
+            return true;
+    return false;
+}
+
 static void call_all(Case *c, AdRun *run) {
     const AdModel *m = run->model;
     Interp *I = &c->interp;
@@ -365,6 +387,8 @@ void run_case(Case *c, const AdModel *m) {
                  (long long)run.fault.index, (long long)run.fault.size);
         verdict(c, FAULTED, message);
     }
+    if (overrun(c, &run))
+        verdict(c, FAULTED, "wrote behind a gradient or an output");
     if (!untouched(run.load, load) || !untouched(run.work, work))
         verdict(c, FAULTED, "wrote behind the memory that it asked for");
     free(run.load);
