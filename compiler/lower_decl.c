@@ -188,9 +188,12 @@ static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
     return true;
 }
 
-/* As many columns as the last axis is long, one for a vector. */
+/* As many columns as the last axis is long, one for a vector. A size from the command line, or from a file for this array
+ * alone (--data X=FILE), wins over the columns of the table: what is loaded then is judged when it is. */
 static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *from) {
     int64_t n = from ? columns_of(a) : 0, wanted = 1;
+    if (shape->rank == 2 && shape->axis[1].dim && define_of(L, shape->axis[1].dim->name))
+        return true;
     if (n == 0 || shape->rank == 0 || shape->rank > 2 || (shape->rank == 2 && !ex_is_int(shape->axis[1].size, &wanted)) || n == wanted)
         return true;
     ERR(L, from->span, "E0220", "'%s' has %" PRId64 " column%s, and %" PRId64 " are named here", a->text, wanted, wanted == 1 ? "" : "s", n);
