@@ -90,6 +90,8 @@ static const char *text_of(Emit *e, const Ex *x, Str *s) {
 }
 
 static const char *total_name(Emit *e, const Item *it) {
+    if (it->tree)
+        return it->total;
     return it->nkept == 0 && it->home == HOME_LOCAL ? item_name(e, it) : it->total;
 }
 
@@ -130,6 +132,10 @@ static void declare(Emit *e, const Stmt *s, Out *out) {
         else
             out_line(out, "%s %s;", local_type(s->temp->value->type), s->temp->name);
         s->temp->ready = true;
+    } else if (s->item->tree && s->value) {
+        out_line(out, "ad_tree%s %s = {0};", e->f, s->item->total);
+    } else if (s->item->tree) {
+        out_line(out, "const real %s = ad_total%s(&%s);", item_name(e, s->item), e->f, s->item->total);
     } else {
         bool best = s->reduce != R_NONE;
         Type type = best ? s->value->type : s->item->node->type;
@@ -145,7 +151,9 @@ static void assign(Emit *e, const Stmt *s, Out *out) {
     Str place = {0}, text = {0};
     emit_element(e, s->item, s->index, &place);
     bool narrow = s->item->node->type == T_BOOL && s->item->nkept > 0;
-    if (!s->value)
+    if (!s->value && s->item->tree)
+        out_line(out, "%s = ad_total%s(&%s);", place.text, e->f, s->item->total);
+    else if (!s->value)
         out_line(out, "%s = %s;", place.text, total_name(e, s->item));
     else if (narrow && (s->value->op == OP_WHERE || is_read(s->value)))
         out_line(out, "%s = (uint8_t)(%s);", place.text, text_of(e, s->value, &text));
@@ -157,6 +165,11 @@ static void assign(Emit *e, const Stmt *s, Out *out) {
 
 static void accumulate(Emit *e, const Stmt *s, Out *out) {
     Str place = {0}, text = {0};
+    if (s->item->tree) {
+        out_line(out, "ad_add%s(&%s, %s);", e->f, s->item->total, text_of(e, s->value, &text));
+        str_free(&text);
+        return;
+    }
     if (s->total)
         str_add(&place, "%s", total_name(e, s->item));
     else
@@ -509,7 +522,7 @@ static void name_items(Emit *e, const Program *p) {
                 it->name = name_new(e->ctx, e->scope, wish_of(it));
             break;
         }
-        if (it->accumulates && (it->nkept > 0 || it->home != HOME_LOCAL))
+        if (it->accumulates && (it->nkept > 0 || it->home != HOME_LOCAL || it->tree))
             it->total = name_new(e->ctx, e->scope, arena_printf(e->ctx->arena, "%s_total", it->name));
         if (it->node->reduce == R_ARGMAX || it->node->reduce == R_ARGMIN)
             it->best = name_new(e->ctx, e->scope, arena_printf(e->ctx->arena, "%s_best", it->name));

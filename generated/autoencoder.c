@@ -69,7 +69,7 @@ static void step(AdRun *run)
     const real dback_part = 1.0f / (real)(64 * n);
 
     /* autoencoder.ad:29: loss error = mse(back, x) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* backward of autoencoder.ad:29 */
     real dc4[F] = {0};
@@ -129,7 +129,7 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < F; j++) {
             const real t = c4[j] + back_sum[j] - x_3[j];
             /* autoencoder.ad:29: loss error = mse(back, x) */
-            error_sum += t * t;
+            ad_addf(&error_sum_total, t * t);
             /* backward of autoencoder.ad:27 */
             dback[j] = 2.0f * (dback_part * t);
             /* backward of autoencoder.ad:29 */
@@ -189,6 +189,7 @@ static void step(AdRun *run)
     }
 
     /* autoencoder.ad:29: loss error = mse(back, x) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)(64 * n);
     if (!v) {
         adrt_fault(run, AD_FAULT_ASSERT, 30, "metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2)", 0, 0, 0);
@@ -222,7 +223,7 @@ static void eval(AdRun *run)
     real *restrict v_2 = ad_take(&work, sizeof(real), n * F);
 
     /* autoencoder.ad:29: loss error = mse(back, x) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* autoencoder.ad:30: metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2) */
     real x_sum_3[F] = {0};
@@ -266,13 +267,14 @@ static void eval(AdRun *run)
             const real x_3_ij = x_3[i * F + j];
             const real t = c4[j] + back_sum[j] - x_3_ij;
             /* autoencoder.ad:29: loss error = mse(back, x) */
-            error_sum += t * t;
+            ad_addf(&error_sum_total, t * t);
             /* autoencoder.ad:30: metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2) */
             x_sum_3[j] += x_3_ij;
         }
     }
 
     /* autoencoder.ad:29: loss error = mse(back, x) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)(64 * n);
 
     /* autoencoder.ad:30: metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2) */
@@ -455,13 +457,14 @@ static void trace(AdRun *run)
         }
 
     /* autoencoder.ad:29: loss error = mse(back, x) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < F; j++) {
             const real t = back[i * F + j] - x[i * F + j];
-            error_sum += t * t;
+            ad_addf(&error_sum_total, t * t);
         }
     }
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)(64 * n);
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 29, "error", 0, 0, error);

@@ -35,13 +35,14 @@ static void load(AdRun *run)
     /* factorise.ad:17: metric svd = sum((lowrank(A, rank) - A)^2) */
     const bool v_2 = 0 <= ad_imin(m, 4) - 2;
     adrt_lowrank(run, 1, A, m, N, 2, v);
-    real sum_2 = 0.0;
+    ad_tree sum_2_total = {0};
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < N; j++) {
             const real t = v[i * N + j] - A[i * N + j];
-            sum_2 += t * t;
+            ad_add(&sum_2_total, t * t);
         }
     }
+    const real sum_2 = ad_total(&sum_2_total);
     *(real *)ad_at(run->load, at[0]) = sum_2;
     if (!v_2) {
         adrt_fault(run, AD_FAULT_ASSERT, 17, "metric svd = sum((lowrank(A, rank) - A)^2)    # by truncated SVD: what no rank-2 factorisation can beat", 0, 0, 0);
@@ -234,13 +235,14 @@ static void trace(AdRun *run)
                 J_sum_sum[i * N + k] += U_ij * V[j * N + k];
         }
     }
-    real J = 0.0;
+    ad_tree J_total = {0};
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < N; j++) {
             const real t = J_sum_sum[i * N + j] - A[i * N + j];
-            J += t * t;
+            ad_add(&J_total, t * t);
         }
     }
+    const real J = ad_total(&J_total);
     if (!isfinite(J)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 16, "J", 0, 0, J);
         return;

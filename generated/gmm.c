@@ -135,7 +135,7 @@ static void step(AdRun *run)
     }
 
     /* gmm.ad:28: loss likelihood = d * log(2 * pi) / 2 - mean(logsumexp(density, over = kinds)) */
-    real likelihood_sum = 0.0;
+    ad_tree likelihood_sum_total = {0};
 
     /* backward of gmm.ad:28 */
     real dshare[KINDS] = {0};
@@ -164,7 +164,7 @@ static void step(AdRun *run)
             x_sum_part[j] = ad_exp(density_ij - density_iat);
             x_sum += j == x_argmax || density_ij == -INFINITY ? 0.0 : x_sum_part[j];
         }
-        likelihood_sum += density_iat == -INFINITY ? -INFINITY : density_iat + ad_log1p(x_sum);
+        ad_add(&likelihood_sum_total, density_iat == -INFINITY ? -INFINITY : density_iat + ad_log1p(x_sum));
         const bool c = density_iat != -INFINITY;
         /* backward of gmm.ad:28 */
         const real ddensity_part = c ? v / (x_sum + 1.0) : 0.0;
@@ -204,6 +204,7 @@ static void step(AdRun *run)
     }
 
     /* gmm.ad:28: loss likelihood = d * log(2 * pi) / 2 - mean(logsumexp(density, over = kinds)) */
+    const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = 3.6757541328186907 - likelihood_sum / (real)n;
     const real t = gamma_ * gamma_ / 2.0;
 
@@ -285,7 +286,7 @@ static void eval(AdRun *run)
     }
 
     /* gmm.ad:28: loss likelihood = d * log(2 * pi) / 2 - mean(logsumexp(density, over = kinds)) */
-    real likelihood_sum = 0.0;
+    ad_tree likelihood_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         real x_argmax_best = -INFINITY;
         int64_t x_argmax = 0;
@@ -302,8 +303,9 @@ static void eval(AdRun *run)
             const real density_ij = density[i * KINDS + j];
             x_sum += j == x_argmax || density_ij == -INFINITY ? 0.0 : ad_exp(density_ij - density_iat);
         }
-        likelihood_sum += density_iat == -INFINITY ? -INFINITY : density_iat + ad_log1p(x_sum);
+        ad_add(&likelihood_sum_total, density_iat == -INFINITY ? -INFINITY : density_iat + ad_log1p(x_sum));
     }
+    const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = 3.6757541328186907 - likelihood_sum / (real)n;
 
     /* gmm.ad:29: loss prior = wishart / n */
@@ -488,11 +490,12 @@ static void trace(AdRun *run)
         }
         x_sum[i] = x_sum_total;
     }
-    real likelihood_sum = 0.0;
+    ad_tree likelihood_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         const real density_iat = density[i * KINDS + x_argmax[i]];
-        likelihood_sum += density_iat == -INFINITY ? -INFINITY : density_iat + ad_log1p(x_sum[i]);
+        ad_add(&likelihood_sum_total, density_iat == -INFINITY ? -INFINITY : density_iat + ad_log1p(x_sum[i]));
     }
+    const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = 3.6757541328186907 - likelihood_sum / (real)n;
     if (!isfinite(likelihood)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 28, "likelihood", 0, 0, likelihood);

@@ -154,12 +154,13 @@ static void eval(AdRun *run)
     const real error = error_sum / (real)n;
 
     /* linear.ad:18: metric r2 = 1 - sse(fit, y) / sum((y - mean(y))^2) */
-    real r2_sum_2 = 0.0;
+    ad_tree r2_sum_2_total = {0};
     const real t = r2_sum_sum / (real)n;
     for (int64_t j = 0; j < n; j++) {
         const real t_2 = y[j] - t;
-        r2_sum_2 += t_2 * t_2;
+        ad_add(&r2_sum_2_total, t_2 * t_2);
     }
+    const real r2_sum_2 = ad_total(&r2_sum_2_total);
     const real r2 = 1.0 - r2_sum / r2_sum_2;
     run->loss[0] = error;
     run->metric[0] = r2;
@@ -211,11 +212,12 @@ static void trace(AdRun *run)
         }
 
     /* linear.ad:17: loss error = mse(fit, y) */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         const real t = fit_2[i] - y[i];
-        error_sum += t * t;
+        ad_add(&error_sum_total, t * t);
     }
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 17, "error", 0, 0, error);

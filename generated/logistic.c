@@ -47,10 +47,10 @@ static void step(AdRun *run)
     const real dlogit_of_part = 1.0 / (real)n;
 
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-    real likelihood_sum = 0.0;
+    ad_tree likelihood_sum_total = {0};
 
     /* backward of logistic.ad:19 */
-    real db_2 = 0.0;
+    ad_tree db_2_total = {0};
     real dw_2[F] = {0};
 
     for (int64_t i = 0; i < n; i++) {
@@ -61,16 +61,20 @@ static void step(AdRun *run)
         const bool c = y[i] == 1;
         const real t = b + logit_of_sum;
         /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-        likelihood_sum += (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t);
+        ad_add(&likelihood_sum_total, (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t));
         /* backward of logistic.ad:16 */
         const real dlogit_of = dlogit_of_part * (real)(1 - (int64_t)c) * ad_sigmoid(t) - dlogit_of_part * (real)c * ad_sigmoid(-t);
         /* backward of logistic.ad:19 */
-        db_2 += dlogit_of;
+        ad_add(&db_2_total, dlogit_of);
         for (int64_t j = 0; j < F; j++)
             dw_2[j] += X[i * F + j] * dlogit_of;
     }
 
+    /* backward of logistic.ad:19 */
+    const real db_2 = ad_total(&db_2_total);
+
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
+    const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = likelihood_sum / (real)n;
 
     /* logistic.ad:20: loss ridge = lambda * sum(w^2) / (2 * total(n)) */
@@ -102,7 +106,7 @@ static void eval(AdRun *run)
     const real lambda = run->hyper[0];
 
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-    real likelihood_sum = 0.0;
+    ad_tree likelihood_sum_total = {0};
 
     /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
     int64_t accuracy_sum = 0;
@@ -119,7 +123,7 @@ static void eval(AdRun *run)
         const bool c = y[i] == 1;
         const real t = b + logit_of_sum;
         /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-        likelihood_sum += (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t);
+        ad_add(&likelihood_sum_total, (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t));
         /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
         accuracy_sum += (int64_t)((int64_t)c == (int64_t)(0.0 < t));
         /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant) */
@@ -128,6 +132,7 @@ static void eval(AdRun *run)
     }
 
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
+    const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = likelihood_sum / (real)n;
 
     /* logistic.ad:20: loss ridge = lambda * sum(w^2) / (2 * total(n)) */
@@ -197,12 +202,13 @@ static void trace(AdRun *run)
         }
 
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-    real likelihood_sum = 0.0;
+    ad_tree likelihood_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         const bool c = y[i] == 1;
         const real logit_of_i = logit_of[i];
-        likelihood_sum += (real)(1 - (int64_t)c) * ad_softplus(logit_of_i) + (real)c * ad_softplus(-logit_of_i);
+        ad_add(&likelihood_sum_total, (real)(1 - (int64_t)c) * ad_softplus(logit_of_i) + (real)c * ad_softplus(-logit_of_i));
     }
+    const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = likelihood_sum / (real)n;
     if (!isfinite(likelihood)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 19, "likelihood", 0, 0, likelihood);

@@ -28,10 +28,11 @@ static void load(AdRun *run)
     const uint8_t *restrict A_mask = run->mask[0];
 
     /* masked.ad:17: let known = sum(mask(A)) */
-    real sum_2 = 0.0;
+    ad_tree sum_2_total = {0};
     for (int64_t i = 0; i < wines; i++)
         for (int64_t j = 0; j < N; j++)
-            sum_2 += (real)A_mask[i * N + j];
+            ad_add(&sum_2_total, (real)A_mask[i * N + j]);
+    const real sum_2 = ad_total(&sum_2_total);
 
     /* backward of masked.ad:19 */
     const real v_2 = 1.0 / sum_2;
@@ -75,10 +76,10 @@ static void step(AdRun *run)
     const real dU_part = lambda / (real)wines;
 
     /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
 
     /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
-    real ridge_sum = 0.0;
+    ad_tree ridge_sum_total = {0};
 
     /* backward of masked.ad:19 */
     real dV_2[RANK * N] = {0};
@@ -92,14 +93,14 @@ static void step(AdRun *run)
             for (int64_t j = 0; j < N; j++)
                 error_sum_sum[j] += U_wi * V[i * N + j];
             /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
-            ridge_sum += U_wi * U_wi;
+            ad_add(&ridge_sum_total, U_wi * U_wi);
         }
         /* backward of masked.ad:16 */
         real dguess[N];
         for (int64_t j = 0; j < N; j++) {
             const real t = error_sum_sum[j] - A[w * N + j];
             /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
-            error_sum += t * t * (real)A_mask[w * N + j];
+            ad_add(&error_sum_total, t * t * (real)A_mask[w * N + j]);
             /* backward of masked.ad:16 */
             dguess[j] = 2.0 * (t * (v * (real)A_mask[w * N + j]));
         }
@@ -117,7 +118,11 @@ static void step(AdRun *run)
         }
     }
 
+    /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
+    const real ridge_sum = ad_total(&ridge_sum_total);
+
     /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / sum;
 
     /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
@@ -153,10 +158,10 @@ static void eval(AdRun *run)
     const real sum = *(const real *)ad_at(run->load, at[0]);
 
     /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
 
     /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
-    real ridge_sum = 0.0;
+    ad_tree ridge_sum_total = {0};
 
     for (int64_t w = 0; w < wines; w++) {
         /* masked.ad:16: let guess[wines, n] = U @ V */
@@ -167,16 +172,20 @@ static void eval(AdRun *run)
             for (int64_t j = 0; j < N; j++)
                 error_sum_sum[j] += U_wi * V[i * N + j];
             /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
-            ridge_sum += U_wi * U_wi;
+            ad_add(&ridge_sum_total, U_wi * U_wi);
         }
         /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
         for (int64_t j = 0; j < N; j++) {
             const real t = error_sum_sum[j] - A[w * N + j];
-            error_sum += t * t * (real)A_mask[w * N + j];
+            ad_add(&error_sum_total, t * t * (real)A_mask[w * N + j]);
         }
     }
 
+    /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
+    const real ridge_sum = ad_total(&ridge_sum_total);
+
     /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / sum;
 
     /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
@@ -251,13 +260,14 @@ static void trace(AdRun *run)
     }
 
     /* masked.ad:19: loss error = sum(mask(A) * (guess - A)^2) / known */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
     for (int64_t i = 0; i < wines; i++) {
         for (int64_t j = 0; j < N; j++) {
             const real t = guess_2[i * N + j] - A[i * N + j];
-            error_sum += t * t * (real)A_mask[i * N + j];
+            ad_add(&error_sum_total, t * t * (real)A_mask[i * N + j]);
         }
     }
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / sum;
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 19, "error", 0, 0, error);
@@ -265,13 +275,14 @@ static void trace(AdRun *run)
     }
 
     /* masked.ad:20: loss ridge = lambda * (sum(U^2) / wines + sum(V^2) / n) */
-    real ridge_sum = 0.0;
+    ad_tree ridge_sum_total = {0};
     for (int64_t i = 0; i < wines; i++) {
         for (int64_t j = 0; j < RANK; j++) {
             const real U_ij = U[i * RANK + j];
-            ridge_sum += U_ij * U_ij;
+            ad_add(&ridge_sum_total, U_ij * U_ij);
         }
     }
+    const real ridge_sum = ad_total(&ridge_sum_total);
     real ridge_sum_2 = 0.0;
     for (int64_t i = 0; i < RANK; i++) {
         for (int64_t j = 0; j < N; j++) {

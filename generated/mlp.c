@@ -58,12 +58,12 @@ static void step(AdRun *run)
     const real dlogits_part = 1.0f / (real)n;
 
     /* mlp.ad:19: loss cross_entropy(logits, y) */
-    real sum = 0.0f;
+    ad_treef sum_total = {0};
 
     /* backward of mlp.ad:19 */
-    real db2_2 = 0.0f;
+    ad_treef db2_2_total = {0};
     memset(dW2, 0, sizeof(real) * (size_t)((int64_t)H * c));
-    real db1_2 = 0.0f;
+    ad_treef db1_2_total = {0};
     real dW1[F * H] = {0};
 
     for (int64_t i = 0; i < n; i++) {
@@ -99,7 +99,7 @@ static void step(AdRun *run)
             x_sum += j == x_argmax || t_2 == -INFINITY ? 0.0f : x_sum_part[j];
         }
         const int64_t y_i = y[i];
-        sum += ad_log1pf(x_sum) - (b2 + logits_sum[y_i] - t);
+        ad_addf(&sum_total, ad_log1pf(x_sum) - (b2 + logits_sum[y_i] - t));
         /* backward of mlp.ad:19 */
         const real dlogits_part_2 = dlogits_part / (x_sum + 1.0f);
         /* mlp.ad:19: loss cross_entropy(logits, y) */
@@ -111,7 +111,7 @@ static void step(AdRun *run)
             /* backward of mlp.ad:17 */
             dlogits[j] = (j == y_i ? -dlogits_part : 0.0f) + (c_2 || b2 + logits_sum[j] == -INFINITY ? 0.0f : x_sum_part[j] * dlogits_part_2) + (c_2 ? dlogits_part + dlogits_sum : 0.0f);
             /* backward of mlp.ad:19 */
-            db2_2 += dlogits[j];
+            ad_addf(&db2_2_total, dlogits[j]);
         }
         /* backward of mlp.ad:19 */
         real dx[H];
@@ -126,7 +126,7 @@ static void step(AdRun *run)
                 dW2[j * c + k] += dlogits_k * t_3;
             }
             dx[j] = dx_total;
-            db1_2 += dx[j];
+            ad_addf(&db1_2_total, dx[j]);
         }
         for (int64_t j = 0; j < F; j++) {
             const real X_ij = X[i * F + j];
@@ -135,7 +135,12 @@ static void step(AdRun *run)
         }
     }
 
+    /* backward of mlp.ad:19 */
+    const real db1_2 = ad_totalf(&db1_2_total);
+    const real db2_2 = ad_totalf(&db2_2_total);
+
     /* mlp.ad:19: loss cross_entropy(logits, y) */
+    const real sum = ad_totalf(&sum_total);
     const real v = sum / (real)n;
     run->loss[0] = v;
     *(real *)run->grad[2] = db1_2;
@@ -158,7 +163,7 @@ static void eval(AdRun *run)
     real *restrict logits_sum = ad_take(&work, sizeof(real), c);
 
     /* mlp.ad:19: loss cross_entropy(logits, y) */
-    real sum = 0.0f;
+    ad_treef sum_total = {0};
 
     /* mlp.ad:20: metric accuracy = mean(argmax(logits, over = c) == y) */
     int64_t accuracy_sum = 0;
@@ -195,12 +200,13 @@ static void eval(AdRun *run)
             x_sum += j == x_argmax || t_2 == -INFINITY ? 0.0f : ad_expf(t_2 - t);
         }
         const int64_t y_i = y[i];
-        sum += ad_log1pf(x_sum) - (b2 + logits_sum[y_i] - t);
+        ad_addf(&sum_total, ad_log1pf(x_sum) - (b2 + logits_sum[y_i] - t));
         /* mlp.ad:20: metric accuracy = mean(argmax(logits, over = c) == y) */
         accuracy_sum += (int64_t)(x_argmax == y_i);
     }
 
     /* mlp.ad:19: loss cross_entropy(logits, y) */
+    const real sum = ad_totalf(&sum_total);
     const real v = sum / (real)n;
 
     /* mlp.ad:20: metric accuracy = mean(argmax(logits, over = c) == y) */
@@ -333,9 +339,10 @@ static void trace(AdRun *run)
         }
         x_sum_2[i] = x_sum_2_total;
     }
-    real sum = 0.0f;
+    ad_treef sum_total = {0};
     for (int64_t i = 0; i < n; i++)
-        sum += ad_log1pf(x_sum_2[i]) - (logits[i * c + y[i]] - logits[i * c + x_argmax[i]]);
+        ad_addf(&sum_total, ad_log1pf(x_sum_2[i]) - (logits[i * c + y[i]] - logits[i * c + x_argmax[i]]));
+    const real sum = ad_totalf(&sum_total);
     const real v = sum / (real)n;
     if (!isfinite(v)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 19, "loss", 0, 0, v);

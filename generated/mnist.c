@@ -105,7 +105,7 @@ static void step(AdRun *run)
     const real dlogits_part = 1.0f / (real)n;
 
     /* mnist.ad:28: loss error = cross_entropy(logits, y) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* backward of mnist.ad:28 */
     memset(dc4, 0, sizeof(real) * (size_t)digits);
@@ -181,7 +181,7 @@ static void step(AdRun *run)
             x_sum += l == x_argmax || t_3 == -INFINITY ? 0.0f : x_sum_part_3[l];
         }
         const int64_t y_k = y[k];
-        error_sum += ad_log1pf(x_sum) - (c4[y_k] + logits_sum[y_k] - t_2);
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c4[y_k] + logits_sum[y_k] - t_2));
         /* backward of mnist.ad:28 */
         const real dlogits_part_2 = dlogits_part / (x_sum + 1.0f);
         /* mnist.ad:28: loss error = cross_entropy(logits, y) */
@@ -252,6 +252,7 @@ static void step(AdRun *run)
     }
 
     /* mnist.ad:28: loss error = cross_entropy(logits, y) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
     run->loss[0] = error;
     memcpy(run->grad[1], dc1, sizeof dc1);
@@ -308,7 +309,7 @@ static void eval(AdRun *run)
     const real v = v_sum / (real)(64 * n);
 
     /* mnist.ad:28: loss error = cross_entropy(logits, y) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* mnist.ad:29: metric accuracy = mean(argmax(logits, over = digits) == y) */
     int64_t accuracy_sum = 0;
@@ -366,12 +367,13 @@ static void eval(AdRun *run)
             x_sum += l == x_argmax || t_3 == -INFINITY ? 0.0f : ad_expf(t_3 - t_2);
         }
         const int64_t y_k = y[k];
-        error_sum += ad_log1pf(x_sum) - (c4[y_k] + logits_sum[y_k] - t_2);
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c4[y_k] + logits_sum[y_k] - t_2));
         /* mnist.ad:29: metric accuracy = mean(argmax(logits, over = digits) == y) */
         accuracy_sum += (int64_t)(x_argmax == y_k);
     }
 
     /* mnist.ad:28: loss error = cross_entropy(logits, y) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
 
     /* mnist.ad:29: metric accuracy = mean(argmax(logits, over = digits) == y) */
@@ -400,18 +402,20 @@ static void output(AdRun *run)
     real *restrict p_part = ad_take(&work, sizeof(real), digits);
 
     /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
-    real m_sum = 0.0f;
+    ad_treef m_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < F; j++)
-            m_sum += X[i * F + j];
+            ad_addf(&m_sum_total, X[i * F + j]);
+    const real m_sum = ad_totalf(&m_sum_total);
     const real m = m_sum / (real)(64 * n);
-    real v_sum = 0.0f;
+    ad_treef v_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < F; j++) {
             const real t = X[i * F + j] - m;
-            v_sum += t * t;
+            ad_addf(&v_sum_total, t * t);
         }
     }
+    const real v_sum = ad_totalf(&v_sum_total);
     const real v = v_sum / (real)(64 * n);
     const real t = (0.0f < v ? sqrtf(v) : v) + 1.1920929e-7f;
 
@@ -503,18 +507,20 @@ static void trace(AdRun *run)
     int64_t *restrict x_argmax = ad_take(&work, sizeof(int64_t), n);
 
     /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
-    real m_sum = 0.0f;
+    ad_treef m_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < F; j++)
-            m_sum += X[i * F + j];
+            ad_addf(&m_sum_total, X[i * F + j]);
+    const real m_sum = ad_totalf(&m_sum_total);
     const real m = m_sum / (real)(64 * n);
-    real v_sum = 0.0f;
+    ad_treef v_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < F; j++) {
             const real t = X[i * F + j] - m;
-            v_sum += t * t;
+            ad_addf(&v_sum_total, t * t);
         }
     }
+    const real v_sum = ad_totalf(&v_sum_total);
     const real v = v_sum / (real)(64 * n);
     const real t = (0.0f < v ? sqrtf(v) : v) + 1.1920929e-7f;
     for (int64_t i = 0; i < n; i++)
@@ -620,9 +626,10 @@ static void trace(AdRun *run)
         }
         x_sum_4[i] = x_sum_4_total;
     }
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
-        error_sum += ad_log1pf(x_sum_4[i]) - (logits[i * digits + y[i]] - logits[i * digits + x_argmax[i]]);
+        ad_addf(&error_sum_total, ad_log1pf(x_sum_4[i]) - (logits[i * digits + y[i]] - logits[i * digits + x_argmax[i]]));
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 28, "error", 0, 0, error);

@@ -41,7 +41,7 @@ static void step(AdRun *run)
     const real dw_part_part = 1.0 / (real)n;
 
     /* newton.ad:20: let J = bce(X @ w, malignant) + lambda * sum(w^2) / (2 * total(n)) */
-    real J_sum = 0.0;
+    ad_tree J_sum_total = {0};
 
     /* backward of newton.ad:21 */
     real dw_2[F] = {0};
@@ -52,7 +52,7 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < F; j++)
             x_sum += X[i * F + j] * w[j];
         const bool c = y[i] == 1;
-        J_sum += (real)(1 - (int64_t)c) * ad_softplus(x_sum) + (real)c * ad_softplus(-x_sum);
+        ad_add(&J_sum_total, (real)(1 - (int64_t)c) * ad_softplus(x_sum) + (real)c * ad_softplus(-x_sum));
         /* backward of newton.ad:20 */
         const real dw_part = dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum) - dw_part_part * (real)c * ad_sigmoid(-x_sum);
         /* backward of newton.ad:21 */
@@ -61,6 +61,7 @@ static void step(AdRun *run)
     }
 
     /* newton.ad:20: let J = bce(X @ w, malignant) + lambda * sum(w^2) / (2 * total(n)) */
+    const real J_sum = ad_total(&J_sum_total);
     real J_sum_2 = 0.0;
 
     for (int64_t i = 0; i < F; i++) {
@@ -94,7 +95,7 @@ static void eval(AdRun *run)
     const real dw_part_part = 1.0 / (real)n;
 
     /* newton.ad:20: let J = bce(X @ w, malignant) + lambda * sum(w^2) / (2 * total(n)) */
-    real J_sum = 0.0;
+    ad_tree J_sum_total = {0};
 
     /* backward of newton.ad:21 */
     real dw_2[F] = {0};
@@ -107,7 +108,7 @@ static void eval(AdRun *run)
         x_sum[i] = x_sum_total;
         const bool c = y[i] == 1;
         const real x_sum_i = x_sum[i];
-        J_sum += (real)(1 - (int64_t)c) * ad_softplus(x_sum_i) + (real)c * ad_softplus(-x_sum_i);
+        ad_add(&J_sum_total, (real)(1 - (int64_t)c) * ad_softplus(x_sum_i) + (real)c * ad_softplus(-x_sum_i));
         /* backward of newton.ad:20 */
         const real dw_part = dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i) - dw_part_part * (real)c * ad_sigmoid(-x_sum_i);
         /* backward of newton.ad:21 */
@@ -116,6 +117,7 @@ static void eval(AdRun *run)
     }
 
     /* newton.ad:20: let J = bce(X @ w, malignant) + lambda * sum(w^2) / (2 * total(n)) */
+    const real J_sum = ad_total(&J_sum_total);
     real J_sum_2 = 0.0;
 
     /* newton.ad:28: let left_over[t] from dot(g, g) = dot(r[t], r[t]) */
@@ -412,12 +414,13 @@ static void trace(AdRun *run)
             x_sum_total += X[i * F + j] * w[j];
         x_sum[i] = x_sum_total;
     }
-    real J_sum = 0.0;
+    ad_tree J_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         const bool c = y[i] == 1;
         const real x_sum_i = x_sum[i];
-        J_sum += (real)(1 - (int64_t)c) * ad_softplus(x_sum_i) + (real)c * ad_softplus(-x_sum_i);
+        ad_add(&J_sum_total, (real)(1 - (int64_t)c) * ad_softplus(x_sum_i) + (real)c * ad_softplus(-x_sum_i));
     }
+    const real J_sum = ad_total(&J_sum_total);
     real J_sum_2 = 0.0;
     for (int64_t i = 0; i < F; i++) {
         const real w_i = w[i];

@@ -43,13 +43,14 @@ static void load(AdRun *run)
     /* nmf.ad:19: metric svd = mse(lowrank(x, rank), x) */
     const bool v_3 = 0 <= ad_imin(n, 64) - 16;
     adrt_lowrank(run, 0, x, n, F, 16, x_part);
-    real svd_sum = 0.0f;
+    ad_treef svd_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < F; j++) {
             const real t = x_part[i * F + j] - x[i * F + j];
-            svd_sum += t * t;
+            ad_addf(&svd_sum_total, t * t);
         }
     }
+    const real svd_sum = ad_totalf(&svd_sum_total);
     const real svd_2 = svd_sum / (real)(64 * n);
 
     /* backward of nmf.ad:18 */
@@ -91,7 +92,7 @@ static void step(AdRun *run)
     real *restrict damounts = run->grad[0];
 
     /* nmf.ad:18: loss error = mse(amounts @ parts, x) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* backward of nmf.ad:18 */
     real dparts[RANK * F] = {0};
@@ -109,7 +110,7 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < F; j++) {
             const real t = x_sum[j] - x[i * F + j];
             /* nmf.ad:18: loss error = mse(amounts @ parts, x) */
-            error_sum += t * t;
+            ad_addf(&error_sum_total, t * t);
             /* backward of nmf.ad:18 */
             damounts_part[j] = 2.0f * (v * t);
         }
@@ -127,6 +128,7 @@ static void step(AdRun *run)
     }
 
     /* nmf.ad:18: loss error = mse(amounts @ parts, x) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)(64 * n);
     run->loss[0] = error;
     memcpy(run->grad[1], dparts, sizeof dparts);
@@ -211,13 +213,14 @@ static void trace(AdRun *run)
                 x_sum[i * F + k] += amounts_ij * parts[j * F + k];
         }
     }
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < F; j++) {
             const real t = x_sum[i * F + j] - x[i * F + j];
-            error_sum += t * t;
+            ad_addf(&error_sum_total, t * t);
         }
     }
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)(64 * n);
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 18, "error", 0, 0, error);

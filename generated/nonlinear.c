@@ -55,16 +55,16 @@ static void step(AdRun *run)
     const real b7 = *(const real *)run->param[6];
 
     /* nonlinear.ad:27: loss residual = sse(fit, y) */
-    real residual = 0.0;
+    ad_tree residual_total = {0};
 
     /* backward of nonlinear.ad:27 */
-    real db7_2 = 0.0;
-    real db6_2 = 0.0;
-    real db5_2 = 0.0;
-    real db4_2 = 0.0;
-    real db3_2 = 0.0;
-    real db2_2 = 0.0;
-    real db1_2 = 0.0;
+    ad_tree db7_2_total = {0};
+    ad_tree db6_2_total = {0};
+    ad_tree db5_2_total = {0};
+    ad_tree db4_2_total = {0};
+    ad_tree db3_2_total = {0};
+    ad_tree db2_2_total = {0};
+    ad_tree db1_2_total = {0};
 
     for (int64_t i = 0; i < n; i++) {
         const real x_i = x[i];
@@ -75,20 +75,32 @@ static void step(AdRun *run)
         const real fit_2 = (b1 + x_i * b2 + b3 * t + b4 * t_2) / t_3;
         const real t_4 = fit_2 - y[i];
         /* nonlinear.ad:27: loss residual = sse(fit, y) */
-        residual += t_4 * t_4;
+        ad_add(&residual_total, t_4 * t_4);
         /* backward of nonlinear.ad:25 */
         const real dfit = 2.0 * t_4;
         const real t_5 = dfit * (fit_2 / t_3);
         /* backward of nonlinear.ad:27 */
-        db7_2 -= t_2 * t_5;
-        db6_2 -= t * t_5;
-        db5_2 -= x_i * t_5;
+        ad_add(&db7_2_total, -(t_2 * t_5));
+        ad_add(&db6_2_total, -(t * t_5));
+        ad_add(&db5_2_total, -(x_i * t_5));
         const real t_6 = dfit / t_3;
-        db4_2 += t_2 * t_6;
-        db3_2 += t * t_6;
-        db2_2 += x_i * t_6;
-        db1_2 += t_6;
+        ad_add(&db4_2_total, t_2 * t_6);
+        ad_add(&db3_2_total, t * t_6);
+        ad_add(&db2_2_total, x_i * t_6);
+        ad_add(&db1_2_total, t_6);
     }
+
+    /* backward of nonlinear.ad:27 */
+    const real db1_2 = ad_total(&db1_2_total);
+    const real db2_2 = ad_total(&db2_2_total);
+    const real db3_2 = ad_total(&db3_2_total);
+    const real db4_2 = ad_total(&db4_2_total);
+    const real db5_2 = ad_total(&db5_2_total);
+    const real db6_2 = ad_total(&db6_2_total);
+    const real db7_2 = ad_total(&db7_2_total);
+
+    /* nonlinear.ad:27: loss residual = sse(fit, y) */
+    const real residual = ad_total(&residual_total);
     run->loss[0] = residual;
     *(real *)run->grad[0] = db1_2;
     *(real *)run->grad[1] = db2_2;
@@ -114,14 +126,15 @@ static void eval(AdRun *run)
     const real b7 = *(const real *)run->param[6];
 
     /* nonlinear.ad:27: loss residual = sse(fit, y) */
-    real residual = 0.0;
+    ad_tree residual_total = {0};
     for (int64_t i = 0; i < n; i++) {
         const real x_i = x[i];
         const real t = x_i * x_i;
         const real t_2 = x_i * t;
         const real t_3 = (b1 + x_i * b2 + b3 * t + b4 * t_2) / (x_i * b5 + 1.0 + b6 * t + b7 * t_2) - y[i];
-        residual += t_3 * t_3;
+        ad_add(&residual_total, t_3 * t_3);
     }
+    const real residual = ad_total(&residual_total);
 
     /* nonlinear.ad:28: metric spread = sqrt(sse(fit, y) / (n - 7)) */
     const real spread = sqrt(residual / (real)(n - 7));
@@ -182,11 +195,12 @@ static void trace(AdRun *run)
         }
 
     /* nonlinear.ad:27: loss residual = sse(fit, y) */
-    real residual = 0.0;
+    ad_tree residual_total = {0};
     for (int64_t i = 0; i < n; i++) {
         const real t = fit_2[i] - y[i];
-        residual += t * t;
+        ad_add(&residual_total, t * t);
     }
+    const real residual = ad_total(&residual_total);
     if (!isfinite(residual)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 27, "residual", 0, 0, residual);
         return;

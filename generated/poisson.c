@@ -87,13 +87,13 @@ static void step(AdRun *run)
     real *restrict dof_operated = run->grad[3];
 
     /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
 
     /* backward of poisson.ad:28 */
     memset(dof_operated, 0, sizeof(real) * (size_t)(periods - 1));
     memset(dof_built, 0, sizeof(real) * (size_t)(years - 1));
     memset(dof_kind, 0, sizeof(real) * (size_t)(types - 1));
-    real drate_2 = 0.0;
+    ad_tree drate_2_total = {0};
 
     for (int64_t i = 0; i < n; i++) {
         const int64_t kind_i = kind[i];
@@ -105,17 +105,21 @@ static void step(AdRun *run)
         const real x_part = ad_exp(log_rate);
         const real damages_i = damages[i];
         /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
-        error_sum += x_part - log_rate * damages_i;
+        ad_add(&error_sum_total, x_part - log_rate * damages_i);
         /* backward of poisson.ad:25 */
         const real dlog_rate = x_part * v - damages_i * v;
         /* backward of poisson.ad:28 */
         dof_operated[operated_i - 1] += 1 <= operated_i ? dlog_rate : 0.0;
         dof_built[built_i - 1] += 1 <= built_i ? dlog_rate : 0.0;
         dof_kind[kind_i - 1] += 1 <= kind_i ? dlog_rate : 0.0;
-        drate_2 += dlog_rate;
+        ad_add(&drate_2_total, dlog_rate);
     }
 
+    /* backward of poisson.ad:28 */
+    const real drate_2 = ad_total(&drate_2_total);
+
     /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / (real)n;
     run->loss[0] = error;
     *(real *)run->grad[0] = drate_2;
@@ -136,13 +140,13 @@ static void eval(AdRun *run)
     const real *restrict of_operated = run->param[3];
 
     /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
 
     /* poisson.ad:29: metric deviance = 2 * sum(where(damages > 0, damages * log(damages / expected), 0) - (damages - expected)) */
-    real deviance_sum = 0.0;
+    ad_tree deviance_sum_total = {0};
 
     /* poisson.ad:30: metric pearson = sum((damages - expected)^2 / expected) */
-    real pearson = 0.0;
+    ad_tree pearson_total = {0};
 
     for (int64_t i = 0; i < n; i++) {
         const int64_t kind_i = kind[i];
@@ -154,15 +158,22 @@ static void eval(AdRun *run)
         const real x_part = ad_exp(log_rate);
         const real damages_i = damages[i];
         /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
-        error_sum += x_part - log_rate * damages_i;
+        ad_add(&error_sum_total, x_part - log_rate * damages_i);
         const real t = damages_i - x_part;
         /* poisson.ad:29: metric deviance = 2 * sum(where(damages > 0, damages * log(damages / expected), 0) - (damages - expected)) */
-        deviance_sum += (0.0 < damages_i ? damages_i * ad_log(damages_i / x_part) : 0.0) - t;
+        ad_add(&deviance_sum_total, (0.0 < damages_i ? damages_i * ad_log(damages_i / x_part) : 0.0) - t);
         /* poisson.ad:30: metric pearson = sum((damages - expected)^2 / expected) */
-        pearson += t * t / x_part;
+        ad_add(&pearson_total, t * t / x_part);
     }
 
+    /* poisson.ad:30: metric pearson = sum((damages - expected)^2 / expected) */
+    const real pearson = ad_total(&pearson_total);
+
+    /* poisson.ad:29: metric deviance = 2 * sum(where(damages > 0, damages * log(damages / expected), 0) - (damages - expected)) */
+    const real deviance_sum = ad_total(&deviance_sum_total);
+
     /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / (real)n;
 
     /* poisson.ad:29: metric deviance = 2 * sum(where(damages > 0, damages * log(damages / expected), 0) - (damages - expected)) */
@@ -235,9 +246,10 @@ static void trace(AdRun *run)
         }
 
     /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
-    real error_sum = 0.0;
+    ad_tree error_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
-        error_sum += expected_2[i] - log_rate[i] * damages[i];
+        ad_add(&error_sum_total, expected_2[i] - log_rate[i] * damages[i]);
+    const real error_sum = ad_total(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 28, "error", 0, 0, error);

@@ -88,10 +88,10 @@ static void step(AdRun *run)
     const real dscore_part = 1.0f / (real)n;
 
     /* ratings.ad:27: loss error = mse(score, stars) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* ratings.ad:28: loss ridge = lambda * mean(weight) */
-    real ridge_sum = 0.0f;
+    ad_treef ridge_sum_total = {0};
 
     /* backward of ratings.ad:27 */
     memset(dgood_2, 0, sizeof(real) * (size_t)films);
@@ -101,7 +101,7 @@ static void step(AdRun *run)
     memset(dQ_3, 0, sizeof(real) * (size_t)(films * TASTES));
     memset(dP_3, 0, sizeof(real) * (size_t)(people * TASTES));
     memset(dkind_3, 0, sizeof(real) * (size_t)people);
-    real dmean_of_all_2 = 0.0f;
+    ad_treef dmean_of_all_2_total = {0};
     memset(dgood_3, 0, sizeof(real) * (size_t)films);
 
     for (int64_t k = 0; k < n; k++) {
@@ -128,9 +128,9 @@ static void step(AdRun *run)
         }
         const real t = bias + score_sum - stars[k];
         /* ratings.ad:27: loss error = mse(score, stars) */
-        error_sum += t * t;
+        ad_addf(&error_sum_total, t * t);
         /* ratings.ad:28: loss ridge = lambda * mean(weight) */
-        ridge_sum += weight_sum + (good_at * good_at + kind_at * kind_at);
+        ad_addf(&ridge_sum_total, weight_sum + (good_at * good_at + kind_at * kind_at));
         /* backward of ratings.ad:27 */
         dgood_2[v_k] += 2.0f * (good_at * dkind_part);
         dkind_2[u_k] += 2.0f * (kind_at * dkind_part);
@@ -142,11 +142,18 @@ static void step(AdRun *run)
             dP_3[u_k * TASTES + j] += Q[v_k * TASTES + j] * dscore;
         }
         dkind_3[u_k] += dscore;
-        dmean_of_all_2 += dscore;
+        ad_addf(&dmean_of_all_2_total, dscore);
         dgood_3[v_k] += dscore;
     }
 
+    /* backward of ratings.ad:27 */
+    const real dmean_of_all_2 = ad_totalf(&dmean_of_all_2_total);
+
+    /* ratings.ad:28: loss ridge = lambda * mean(weight) */
+    const real ridge_sum = ad_totalf(&ridge_sum_total);
+
     /* ratings.ad:27: loss error = mse(score, stars) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
 
     /* ratings.ad:28: loss ridge = lambda * mean(weight) */
@@ -197,10 +204,10 @@ static void eval(AdRun *run)
     const real lambda = (real)run->hyper[0];
 
     /* ratings.ad:27: loss error = mse(score, stars) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* ratings.ad:28: loss ridge = lambda * mean(weight) */
-    real ridge_sum = 0.0f;
+    ad_treef ridge_sum_total = {0};
 
     for (int64_t k = 0; k < n; k++) {
         /* ratings.ad:24: let score[k in n] = bias[k] + sum[q in tastes] P[u[k], q] * Q[v[k], q] */
@@ -221,12 +228,16 @@ static void eval(AdRun *run)
         const real kind_at = kind[u_k];
         const real t = score_sum + (good_at + (mean_of_all + kind_at)) - stars[k];
         /* ratings.ad:27: loss error = mse(score, stars) */
-        error_sum += t * t;
+        ad_addf(&error_sum_total, t * t);
         /* ratings.ad:28: loss ridge = lambda * mean(weight) */
-        ridge_sum += weight_sum + (good_at * good_at + kind_at * kind_at);
+        ad_addf(&ridge_sum_total, weight_sum + (good_at * good_at + kind_at * kind_at));
     }
 
+    /* ratings.ad:28: loss ridge = lambda * mean(weight) */
+    const real ridge_sum = ad_totalf(&ridge_sum_total);
+
     /* ratings.ad:27: loss error = mse(score, stars) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
 
     /* ratings.ad:28: loss ridge = lambda * mean(weight) */
@@ -333,11 +344,12 @@ static void trace(AdRun *run)
         }
 
     /* ratings.ad:27: loss error = mse(score, stars) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
     for (int64_t k = 0; k < n; k++) {
         const real t = score_2[k] - stars[k];
-        error_sum += t * t;
+        ad_addf(&error_sum_total, t * t);
     }
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 27, "error", 0, 0, error);
@@ -345,9 +357,10 @@ static void trace(AdRun *run)
     }
 
     /* ratings.ad:28: loss ridge = lambda * mean(weight) */
-    real ridge_sum = 0.0f;
+    ad_treef ridge_sum_total = {0};
     for (int64_t k = 0; k < n; k++)
-        ridge_sum += weight[k];
+        ad_addf(&ridge_sum_total, weight[k]);
+    const real ridge_sum = ad_totalf(&ridge_sum_total);
     const real ridge = lambda * (ridge_sum / (real)n);
     if (!isfinite(ridge)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 28, "ridge", 0, 0, ridge);

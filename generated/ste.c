@@ -116,7 +116,7 @@ static void step(AdRun *run)
             big_sum_2 += fabsf(W1[i * H + j]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum_3 = 0.0f;
+    ad_treef size_sum_3_total = {0};
     int64_t size_sum_4 = 0;
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
@@ -130,12 +130,13 @@ static void step(AdRun *run)
             big_2[j * H + k] = t < t_2;
             const bool big_2_jk = big_2[j * H + k];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum_3 += big_2_jk ? t_2 : 0.0f;
+            ad_addf(&size_sum_3_total, big_2_jk ? t_2 : 0.0f);
             size_sum_4 += (int64_t)big_2_jk;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum_3 = ad_totalf(&size_sum_3_total);
     const real size_2 = size_sum_3 / (real)size_sum_4;
 
     /* ste.ad:22: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
@@ -167,7 +168,7 @@ static void step(AdRun *run)
             big_sum += fabsf(W2[j * digits + k]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum = 0.0f;
+    ad_treef size_sum_total = {0};
     int64_t size_sum_2 = 0;
     const real t_2 = 0.7f * (big_sum / (real)(32 * digits));
 
@@ -178,12 +179,13 @@ static void step(AdRun *run)
             big[k * digits + d] = t_2 < t_3;
             const bool big_kd = big[k * digits + d];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum += big_kd ? t_3 : 0.0f;
+            ad_addf(&size_sum_total, big_kd ? t_3 : 0.0f);
             size_sum_2 += (int64_t)big_kd;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum = ad_totalf(&size_sum_total);
     const real size = size_sum / (real)size_sum_2;
 
     /* ste.ad:22: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
@@ -207,10 +209,10 @@ static void step(AdRun *run)
     const real dlogits_part = 1.0f / (real)n;
 
     /* ste.ad:38: loss error = cross_entropy(logits, y) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* ste.ad:39: loss error_free = cross_entropy(free, y) */
-    real error_free_sum = 0.0f;
+    ad_treef error_free_sum_total = {0};
 
     /* backward of ste.ad:38 */
     memset(da2, 0, sizeof(real) * (size_t)digits);
@@ -241,7 +243,7 @@ static void step(AdRun *run)
             x_sum += l == x_argmax || t_4 == -INFINITY ? 0.0f : x_sum_part[l];
         }
         const int64_t y_k = y[k];
-        error_sum += ad_log1pf(x_sum) - (c2[y_k] + logits_sum[k * digits + y_k] - t_3);
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c2[y_k] + logits_sum[k * digits + y_k] - t_3));
         /* ste.ad:39: loss error_free = cross_entropy(free, y) */
         real x_argmax_2_best = -INFINITY;
         int64_t x_argmax_2 = 0;
@@ -259,7 +261,7 @@ static void step(AdRun *run)
             x_sum_part_2[l] = ad_expf(t_5 - t_4);
             x_sum_3 += l == x_argmax_2 || t_5 == -INFINITY ? 0.0f : x_sum_part_2[l];
         }
-        error_free_sum += ad_log1pf(x_sum_3) - (a2[y_k] + free_sum[k * digits + y_k] - t_4);
+        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_3) - (a2[y_k] + free_sum[k * digits + y_k] - t_4));
         /* backward of ste.ad:39 */
         const real dfree_part = dlogits_part / (x_sum_3 + 1.0f);
         /* ste.ad:38: loss error = cross_entropy(logits, y) */
@@ -320,7 +322,11 @@ static void step(AdRun *run)
         }
     }
 
+    /* ste.ad:39: loss error_free = cross_entropy(free, y) */
+    const real error_free_sum = ad_totalf(&error_free_sum_total);
+
     /* ste.ad:38: loss error = cross_entropy(logits, y) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
 
     /* ste.ad:39: loss error_free = cross_entropy(free, y) */
@@ -393,7 +399,7 @@ static void eval(AdRun *run)
             big_sum_2 += fabsf(W1[i * H + j]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum_3 = 0.0f;
+    ad_treef size_sum_3_total = {0};
     int64_t size_sum_4 = 0;
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
@@ -407,19 +413,20 @@ static void eval(AdRun *run)
             big_2[j * H + k] = t < t_2;
             const bool big_2_jk = big_2[j * H + k];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum_3 += big_2_jk ? t_2 : 0.0f;
+            ad_addf(&size_sum_3_total, big_2_jk ? t_2 : 0.0f);
             size_sum_4 += (int64_t)big_2_jk;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum_3 = ad_totalf(&size_sum_3_total);
     const real size_2 = size_sum_3 / (real)size_sum_4;
 
     /* ste.ad:22: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
     memset(x_sum_2, 0, sizeof(real) * (size_t)(n * H));
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
-    real big_sum_4 = 0.0f;
+    ad_treef big_sum_4_total = {0};
 
     for (int64_t j = 0; j < F; j++) {
         /* ste.ad:16: fn ternary(W[i, o]) { */
@@ -434,10 +441,11 @@ static void eval(AdRun *run)
         }
         /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
         for (int64_t k = 0; k < H; k++)
-            big_sum_4 += fabsf(V1[j * H + k]);
+            ad_addf(&big_sum_4_total, fabsf(V1[j * H + k]));
     }
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
+    const real big_sum_4 = ad_totalf(&big_sum_4_total);
     real big_sum = 0.0f;
     lanes big_sum_lanes = {0};
     int64_t j = 0;
@@ -450,7 +458,7 @@ static void eval(AdRun *run)
             big_sum += fabsf(W2[j * digits + k]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum = 0.0f;
+    ad_treef size_sum_total = {0};
     int64_t size_sum_2 = 0;
     const real t_2 = 0.7f * (big_sum / (real)(32 * digits));
 
@@ -461,12 +469,13 @@ static void eval(AdRun *run)
             big[k * digits + d] = t_2 < t_3;
             const bool big_kd = big[k * digits + d];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum += big_kd ? t_3 : 0.0f;
+            ad_addf(&size_sum_total, big_kd ? t_3 : 0.0f);
             size_sum_2 += (int64_t)big_kd;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum = ad_totalf(&size_sum_total);
     const real size = size_sum / (real)size_sum_2;
 
     /* ste.ad:22: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
@@ -487,7 +496,7 @@ static void eval(AdRun *run)
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum_7 = 0.0f;
+    ad_treef size_sum_7_total = {0};
     int64_t size_sum_8 = 0;
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
@@ -501,12 +510,13 @@ static void eval(AdRun *run)
             big_4[k * H + l] = t_3 < t_4;
             const bool big_4_kl = big_4[k * H + l];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum_7 += big_4_kl ? t_4 : 0.0f;
+            ad_addf(&size_sum_7_total, big_4_kl ? t_4 : 0.0f);
             size_sum_8 += (int64_t)big_4_kl;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum_7 = ad_totalf(&size_sum_7_total);
     const real size_4 = size_sum_7 / (real)size_sum_8;
 
     /* ste.ad:22: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
@@ -538,7 +548,7 @@ static void eval(AdRun *run)
             big_sum_3 += fabsf(V2[k * digits + l]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum_5 = 0.0f;
+    ad_treef size_sum_5_total = {0};
     int64_t size_sum_6 = 0;
     const real t_4 = 0.7f * (big_sum_3 / (real)(32 * digits));
 
@@ -549,12 +559,13 @@ static void eval(AdRun *run)
             big_3[l * digits + d] = t_4 < t_5;
             const bool big_3_ld = big_3[l * digits + d];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum_5 += big_3_ld ? t_5 : 0.0f;
+            ad_addf(&size_sum_5_total, big_3_ld ? t_5 : 0.0f);
             size_sum_6 += (int64_t)big_3_ld;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum_5 = ad_totalf(&size_sum_5_total);
     const real size_3 = size_sum_5 / (real)size_sum_6;
 
     /* ste.ad:22: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
@@ -575,10 +586,10 @@ static void eval(AdRun *run)
     }
 
     /* ste.ad:38: loss error = cross_entropy(logits, y) */
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
 
     /* ste.ad:39: loss error_free = cross_entropy(free, y) */
-    real error_free_sum = 0.0f;
+    ad_treef error_free_sum_total = {0};
 
     /* ste.ad:23: fn hits(z[b, q], t[b]) = mean(argmax(z, over = q) == t) */
     int64_t aware_sum = 0;
@@ -603,7 +614,7 @@ static void eval(AdRun *run)
             x_sum += p == x_argmax || t_6 == -INFINITY ? 0.0f : ad_expf(t_6 - t_5);
         }
         const int64_t y_l = y[l];
-        error_sum += ad_log1pf(x_sum) - (c2[y_l] + logits_sum[l * digits + y_l] - t_5);
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c2[y_l] + logits_sum[l * digits + y_l] - t_5));
         /* ste.ad:39: loss error_free = cross_entropy(free, y) */
         real x_argmax_2_best = -INFINITY;
         int64_t x_argmax_2 = 0;
@@ -632,14 +643,18 @@ static void eval(AdRun *run)
             }
         }
         /* ste.ad:39: loss error_free = cross_entropy(free, y) */
-        error_free_sum += ad_log1pf(x_sum_3) - (a2[y_l] + free_sum[l * digits + y_l] - t_6);
+        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_3) - (a2[y_l] + free_sum[l * digits + y_l] - t_6));
         /* ste.ad:23: fn hits(z[b, q], t[b]) = mean(argmax(z, over = q) == t) */
         aware_sum += (int64_t)(x_argmax == y_l);
         unrounded_sum += (int64_t)(y_l == x_argmax_2);
         rounded_sum += (int64_t)(y_l == x_argmax_3);
     }
 
+    /* ste.ad:39: loss error_free = cross_entropy(free, y) */
+    const real error_free_sum = ad_totalf(&error_free_sum_total);
+
     /* ste.ad:38: loss error = cross_entropy(logits, y) */
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
 
     /* ste.ad:39: loss error_free = cross_entropy(free, y) */
@@ -667,13 +682,14 @@ static void output(AdRun *run)
     real *restrict W = run->output[0];
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
-    real big_sum = 0.0f;
+    ad_treef big_sum_total = {0};
     for (int64_t i = 0; i < F; i++)
         for (int64_t j = 0; j < H; j++)
-            big_sum += fabsf(W1[i * H + j]);
+            ad_addf(&big_sum_total, fabsf(W1[i * H + j]));
+    const real big_sum = ad_totalf(&big_sum_total);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum = 0.0f;
+    ad_treef size_sum_total = {0};
     int64_t size_sum_2 = 0;
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
@@ -687,12 +703,13 @@ static void output(AdRun *run)
             big[i * H + j] = t < t_2;
             const bool big_ij = big[i * H + j];
             /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-            size_sum += big_ij ? t_2 : 0.0f;
+            ad_addf(&size_sum_total, big_ij ? t_2 : 0.0f);
             size_sum_2 += (int64_t)big_ij;
         }
     }
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
+    const real size_sum = ad_totalf(&size_sum_total);
     const real size = size_sum / (real)size_sum_2;
 
     /* ste.ad:16: fn ternary(W[i, o]) { */
@@ -743,20 +760,22 @@ static void trace(AdRun *run)
         }
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
-    real big_sum = 0.0f;
+    ad_treef big_sum_total = {0};
     for (int64_t i = 0; i < H; i++)
         for (int64_t j = 0; j < digits; j++)
-            big_sum += fabsf(W2[i * digits + j]);
+            ad_addf(&big_sum_total, fabsf(W2[i * digits + j]));
+    const real big_sum = ad_totalf(&big_sum_total);
     const real t = 0.7f * (big_sum / (real)(32 * digits));
     for (int64_t i = 0; i < H; i++)
         for (int64_t d = 0; d < digits; d++)
             big[i * digits + d] = t < fabsf(W2[i * digits + d]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum = 0.0f;
+    ad_treef size_sum_total = {0};
     for (int64_t i = 0; i < H; i++)
         for (int64_t j = 0; j < digits; j++)
-            size_sum += big[i * digits + j] ? fabsf(W2[i * digits + j]) : 0.0f;
+            ad_addf(&size_sum_total, big[i * digits + j] ? fabsf(W2[i * digits + j]) : 0.0f);
+    const real size_sum = ad_totalf(&size_sum_total);
     int64_t size_sum_2 = 0;
     for (int64_t i = 0; i < H; i++)
         for (int64_t j = 0; j < digits; j++)
@@ -769,10 +788,11 @@ static void trace(AdRun *run)
             ternary[i * digits + d] = big[i * digits + d] ? size * ad_signf(W2[i * digits + d]) : 0.0f;
 
     /* ste.ad:17: let big = abs(W) > 0.7 * mean(abs(W)) */
-    real big_sum_2 = 0.0f;
+    ad_treef big_sum_2_total = {0};
     for (int64_t i = 0; i < F; i++)
         for (int64_t j = 0; j < H; j++)
-            big_sum_2 += fabsf(W1[i * H + j]);
+            ad_addf(&big_sum_2_total, fabsf(W1[i * H + j]));
+    const real big_sum_2 = ad_totalf(&big_sum_2_total);
     uint8_t big_2[F * H];
     const real t_2 = 0.7f * (big_sum_2 / 2048.0f);
     for (int64_t i = 0; i < F; i++)
@@ -780,10 +800,11 @@ static void trace(AdRun *run)
             big_2[i * H + j] = t_2 < fabsf(W1[i * H + j]);
 
     /* ste.ad:18: let size = sum(where(big, abs(W), 0)) / sum(big) */
-    real size_sum_3 = 0.0f;
+    ad_treef size_sum_3_total = {0};
     for (int64_t i = 0; i < F; i++)
         for (int64_t j = 0; j < H; j++)
-            size_sum_3 += big_2[i * H + j] ? fabsf(W1[i * H + j]) : 0.0f;
+            ad_addf(&size_sum_3_total, big_2[i * H + j] ? fabsf(W1[i * H + j]) : 0.0f);
+    const real size_sum_3 = ad_totalf(&size_sum_3_total);
     int64_t size_sum_4 = 0;
     for (int64_t i = 0; i < F; i++)
         for (int64_t j = 0; j < H; j++)
@@ -880,9 +901,10 @@ static void trace(AdRun *run)
         }
         x_sum_3[i] = x_sum_3_total;
     }
-    real error_sum = 0.0f;
+    ad_treef error_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
-        error_sum += ad_log1pf(x_sum_3[i]) - (logits[i * digits + y[i]] - logits[i * digits + x_argmax[i]]);
+        ad_addf(&error_sum_total, ad_log1pf(x_sum_3[i]) - (logits[i * digits + y[i]] - logits[i * digits + x_argmax[i]]));
+    const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 38, "error", 0, 0, error);
@@ -912,9 +934,10 @@ static void trace(AdRun *run)
         }
         x_sum_4[i] = x_sum_4_total;
     }
-    real error_free_sum = 0.0f;
+    ad_treef error_free_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
-        error_free_sum += ad_log1pf(x_sum_4[i]) - (free_[i * digits + y[i]] - free_[i * digits + x_argmax_2[i]]);
+        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_4[i]) - (free_[i * digits + y[i]] - free_[i * digits + x_argmax_2[i]]));
+    const real error_free_sum = ad_totalf(&error_free_sum_total);
     const real error_free = error_free_sum / (real)n;
     if (!isfinite(error_free)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 39, "error_free", 0, 0, error_free);

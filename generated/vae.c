@@ -73,10 +73,10 @@ static void step(AdRun *run)
     const real dlogits_part = 64.0f / (real)(64 * n);
 
     /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
-    real reconstruction_sum = 0.0f;
+    ad_treef reconstruction_sum_total = {0};
 
     /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
-    real divergence_sum = 0.0f;
+    ad_treef divergence_sum_total = {0};
 
     /* backward of vae.ad:39 */
     real dc3[F] = {0};
@@ -168,13 +168,13 @@ static void step(AdRun *run)
             const real t_2 = c3[j] + logits_sum[j];
             const real t_3 = 1.0f - x_j;
             /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
-            reconstruction_sum += x_j * ad_softplusf(-t_2) + t_3 * ad_softplusf(t_2);
+            ad_addf(&reconstruction_sum_total, x_j * ad_softplusf(-t_2) + t_3 * ad_softplusf(t_2));
             /* backward of vae.ad:39 */
             dlogits[j] = dlogits_part * t_3 * ad_sigmoidf(t_2) - x_j * dlogits_part * ad_sigmoidf(-t_2);
             dc3[j] += dlogits[j];
         }
         /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
-        divergence_sum += divergence_sum_sum;
+        ad_addf(&divergence_sum_total, divergence_sum_sum);
         /* backward of vae.ad:27 */
         real dz_part[H];
         for (int64_t j = 0; j < H; j++) {
@@ -241,7 +241,11 @@ static void step(AdRun *run)
         }
     }
 
+    /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
+    const real divergence_sum = ad_totalf(&divergence_sum_total);
+
     /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
+    const real reconstruction_sum = ad_totalf(&reconstruction_sum_total);
     const real reconstruction = 64.0f * (reconstruction_sum / (real)(64 * n));
 
     /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
@@ -275,10 +279,10 @@ static void eval(AdRun *run)
     const real *restrict Ws = run->param[4];
 
     /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
-    real reconstruction_sum = 0.0f;
+    ad_treef reconstruction_sum_total = {0};
 
     /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
-    real divergence_sum = 0.0f;
+    ad_treef divergence_sum_total = {0};
 
     for (int64_t i = 0; i < n; i++) {
         /* vae.ad:35: let seen[n, h] = tanh(x @ W1 + c1) */
@@ -335,13 +339,17 @@ static void eval(AdRun *run)
         for (int64_t j = 0; j < F; j++) {
             const real x_j = x[j];
             const real t = c3[j] + logits_sum[j];
-            reconstruction_sum += x_j * ad_softplusf(-t) + (1.0f - x_j) * ad_softplusf(t);
+            ad_addf(&reconstruction_sum_total, x_j * ad_softplusf(-t) + (1.0f - x_j) * ad_softplusf(t));
         }
         /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
-        divergence_sum += divergence_sum_sum;
+        ad_addf(&divergence_sum_total, divergence_sum_sum);
     }
 
+    /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
+    const real divergence_sum = ad_totalf(&divergence_sum_total);
+
     /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
+    const real reconstruction_sum = ad_totalf(&reconstruction_sum_total);
     const real reconstruction = 64.0f * (reconstruction_sum / (real)(64 * n));
 
     /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
@@ -564,14 +572,15 @@ static void trace(AdRun *run)
     }
 
     /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
-    real reconstruction_sum = 0.0f;
+    ad_treef reconstruction_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < F; j++) {
             const real x_ij = x[i * F + j];
             const real t = c3[j] + logits_sum[i * F + j];
-            reconstruction_sum += x_ij * ad_softplusf(-t) + (1.0f - x_ij) * ad_softplusf(t);
+            ad_addf(&reconstruction_sum_total, x_ij * ad_softplusf(-t) + (1.0f - x_ij) * ad_softplusf(t));
         }
     }
+    const real reconstruction_sum = ad_totalf(&reconstruction_sum_total);
     const real reconstruction = 64.0f * (reconstruction_sum / (real)(64 * n));
     if (!isfinite(reconstruction)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 39, "reconstruction", 0, 0, reconstruction);
@@ -588,9 +597,10 @@ static void trace(AdRun *run)
         }
         divergence_sum_sum[i] = divergence_sum_sum_total;
     }
-    real divergence_sum = 0.0f;
+    ad_treef divergence_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
-        divergence_sum += divergence_sum_sum[i];
+        ad_addf(&divergence_sum_total, divergence_sum_sum[i]);
+    const real divergence_sum = ad_totalf(&divergence_sum_total);
     const real divergence = divergence_sum / (real)n;
     if (!isfinite(divergence)) {
         adrt_fault(run, AD_FAULT_NOT_FINITE, 40, "divergence", 0, 0, divergence);

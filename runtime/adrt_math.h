@@ -456,6 +456,42 @@ static inline double ad_lbeta(double a, double b) {
 static inline float ad_lbetaf(float a, float b) { return (float)ad_lbeta((double)a, (double)b); }
 static inline float ad_polygammaf(float order, float x) { return (float)ad_polygamma((double)order, (double)x); }
 
+/* ---------------------------------------------------------------- long sums
+ *
+ * Blocks of AD_BLOCK terms in a row, and blocks pairwise: part[k] is the sum of 2^k blocks when bit k of .blocks is set, as
+ * in a binary counter. The tree depends on how many terms there are and on nothing else; the error grows with the
+ * logarithm of their number (Higham 1993). */
+enum { AD_BLOCK = 32, AD_PARTS = 40 };
+
+#define AD_TREE(tree, real, f)                                                                                         \
+    typedef struct {                                                                                                   \
+        real sum, part[AD_PARTS];                                                                                      \
+        int count;                                                                                                     \
+        uint64_t blocks;                                                                                               \
+    } tree;                                                                                                            \
+    static inline void ad_add##f(tree *t, real x) {                                                                    \
+        int k = 0;                                                                                                     \
+        t->sum += x;                                                                                                   \
+        if (++t->count < AD_BLOCK)                                                                                     \
+            return;                                                                                                    \
+        for (; t->blocks >> k & 1; k++)                                                                                \
+            t->sum += t->part[k];                                                                                      \
+        t->part[k] = t->sum;                                                                                           \
+        t->sum = 0;                                                                                                    \
+        t->count = 0;                                                                                                  \
+        t->blocks++;                                                                                                   \
+    }                                                                                                                  \
+    static inline real ad_total##f(const tree *t) {                                                                    \
+        real sum = t->sum;                                                                                             \
+        for (int k = 0; t->blocks >> k; k++)                                                                           \
+            if (t->blocks >> k & 1)                                                                                    \
+                sum += t->part[k];                                                                                     \
+        return sum;                                                                                                    \
+    }
+
+AD_TREE(ad_tree, double, )
+AD_TREE(ad_treef, float, f)
+
 /* ---------------------------------------------------------------- several samples at once
  *
  * Loops over samples run a vector of them at a time, one sample a lane, when their bodies allow. ad_lanes holds reals,

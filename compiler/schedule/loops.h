@@ -11,7 +11,7 @@
 
 #include "../adc.h"
 
-enum { LOOP_VAR = 1024, MAX_INDEX = 2 * MAX_RANK, MAX_PARTS = 3 * MAX_RANK + 4, MAX_RING = MAX_RANK, STACK_BYTES = 4096 };
+enum { LOOP_VAR = 1024, MAX_INDEX = 2 * MAX_RANK, MAX_PARTS = 3 * MAX_RANK + 4, MAX_RING = MAX_RANK, STACK_BYTES = 4096, SHORT_SUM = 1024 };
 
 typedef enum { RUN_LOAD, RUN_INIT, RUN_STEP, RUN_EVAL, RUN_OUTPUT, RUN_TRACE, RUN_JACOBIAN, RUNS } RunKind;
 
@@ -49,6 +49,7 @@ struct Item {
     bool copied_out;            /* it accumulates on the stack what is a sink's */
     Block *declared;            /* of HOME_LOCAL */
     bool accumulates;           /* in a scalar of its own, stored when complete */
+    bool tree;                  /* that scalar is a tree of partial sums: there can be many terms */
     const char *name, *total;   /* C names: of the value; of the scalar it accumulates in */
     const char *best;           /* of an argmax: the best value so far */
     const char *lane_name;      /* what each lane adds up over rows */
@@ -157,6 +158,7 @@ void share_values(Program *);
 
 /* lanes.c */
 void find_lanes(Program *);
+void find_trees(Program *);                                 /* after it: which sums are long */
 bool in_lanes(const Stmt *loop, const Ex *);                /* depends on the row */
 bool item_in_lanes(const Stmt *loop, const Item *);         /* one value a row */
 int strided_axis(Ctx *, const Stmt *loop, const Item *, const Ex *const *index);

@@ -18,6 +18,7 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
         lower_items(p);
         share_values(p);
         find_lanes(p);
+        find_trees(p);
     }
     return l;
 }

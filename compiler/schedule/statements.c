@@ -352,3 +352,50 @@ void lower_items(Program *p) {
     lower_recurrences(p);
     declare_arrays(p);
 }
+
+/* ---------------------------------------------------------------- long sums */
+
+static bool is_rows(const Program *p, const Ex *size) {
+    for (int k = 0; k < p->graph->data.n; k++)
+        if (p->graph->data.at[k].node->rank > 0 && p->graph->data.at[k].node->axis[0].size == size)
+            return true;
+    return false;
+}
+
+/* Few terms, as far as that is known: a size that only data tell is large when it counts their rows, or when the sum is
+ * not part of a loop; in a loop, over another axis, it is a row of a matrix. */
+static bool is_short(const Program *p, const Item *it) {
+    int64_t terms = 1, lo, hi;
+    for (int d = it->first_red; d < it->depth; d++) {
+        const Stmt *loop = it->path[d];
+        if (!ex_is_int(loop->lo, &lo) || !ex_is_int(loop->hi, &hi)) {
+            if (it->first_red == 0 || is_rows(p, loop->hi))
+                return false;
+            continue;
+        }
+        terms = hi - lo > SHORT_SUM ? hi - lo : terms * (hi > lo ? hi - lo : 1);
+        if (terms > SHORT_SUM)
+            return false;
+    }
+    return true;
+}
+
+/* Sums in a scalar of their own over axes that may be long are trees; a vector of rows has a sum for each lane instead. */
+void find_trees(Program *p) {
+    for (int k = 0; k < p->order.n; k++) {
+        Item *it = p->order.at[k];
+        if (it->dead || !it->accumulates || it->node->reduce != R_SUM || it->node->type != T_REAL || it->first_red >= it->depth)
+            continue;
+        if (it->path[0]->lanes || is_short(p, it))
+            continue;
+        it->tree = true;
+        if (it->nkept > 0 || it->home != HOME_LOCAL)
+            continue;
+        Stmt *loop = it->path[it->first_red], *total = stmt_new(p, S_DECLARE, it);
+        total->total = true;
+        if (loop->next)
+            block_insert(loop->next, total);
+        else
+            block_add(loop->in, total);
+    }
+}

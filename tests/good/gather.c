@@ -8,7 +8,7 @@ static void step(AdRun *run)
     real *restrict dP = run->grad[0];
 
     /* gather.ad:6: loss sum((P[u] - y)^2) */
-    real sum = 0.0f;
+    ad_treef sum_total = {0};
 
     /* backward of gather.ad:6 */
     memset(dP, 0, sizeof(real) * (size_t)users);
@@ -17,9 +17,12 @@ static void step(AdRun *run)
         const int64_t u_i = u[i];
         const real t = P[u_i] - y[i];
         /* gather.ad:6: loss sum((P[u] - y)^2) */
-        sum += t * t;
+        ad_addf(&sum_total, t * t);
         /* backward of gather.ad:6 */
         dP[u_i] += 2.0f * t;
     }
+
+    /* gather.ad:6: loss sum((P[u] - y)^2) */
+    const real sum = ad_totalf(&sum_total);
     run->loss[0] = sum;
 }

@@ -12,10 +12,10 @@ static void step(AdRun *run)
     const real dz_part = 1.0f / (real)n;
 
     /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
-    real J_sum_2 = 0.0f;
+    ad_treef J_sum_2_total = {0};
 
     /* backward of logistic.ad:9 */
-    real db_2 = 0.0f;
+    ad_treef db_2_total = {0};
     real dw_2[F] = {0};
 
     for (int64_t i = 0; i < n; i++) {
@@ -26,16 +26,20 @@ static void step(AdRun *run)
         const bool y_i = y[i];
         const real t = b + z_sum;
         /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
-        J_sum_2 += (real)y_i * ad_softplusf(-t) + (real)(1 - (int64_t)y_i) * ad_softplusf(t);
+        ad_addf(&J_sum_2_total, (real)y_i * ad_softplusf(-t) + (real)(1 - (int64_t)y_i) * ad_softplusf(t));
         /* backward of logistic.ad:8 */
         const real dz = dz_part * (real)(1 - (int64_t)y_i) * ad_sigmoidf(t) - dz_part * (real)y_i * ad_sigmoidf(-t);
         /* backward of logistic.ad:9 */
-        db_2 += dz;
+        ad_addf(&db_2_total, dz);
         for (int64_t j = 0; j < F; j++)
             dw_2[j] += X[i * F + j] * dz;
     }
 
+    /* backward of logistic.ad:9 */
+    const real db_2 = ad_totalf(&db_2_total);
+
     /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
+    const real J_sum_2 = ad_totalf(&J_sum_2_total);
     real J_sum = 0.0f;
 
     for (int64_t i = 0; i < F; i++) {

@@ -12,7 +12,7 @@ static void step(AdRun *run)
     real *restrict dU_part = ad_take(&work, sizeof(real), n);
 
     /* matrix_product.ad:7: loss sum((U @ V - A)^2) */
-    real sum = 0.0;
+    ad_tree sum_total = {0};
 
     /* backward of matrix_product.ad:7 */
     memset(dV, 0, sizeof(real) * (size_t)((int64_t)R * n));
@@ -28,7 +28,7 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < n; j++) {
             const real t = dU_part_sum[j] - A[i * n + j];
             /* matrix_product.ad:7: loss sum((U @ V - A)^2) */
-            sum += t * t;
+            ad_add(&sum_total, t * t);
             /* backward of matrix_product.ad:7 */
             dU_part[j] = 2.0 * t;
         }
@@ -44,5 +44,8 @@ static void step(AdRun *run)
             dU[i * R + j] = dU_total;
         }
     }
+
+    /* matrix_product.ad:7: loss sum((U @ V - A)^2) */
+    const real sum = ad_total(&sum_total);
     run->loss[0] = sum;
 }

@@ -21,7 +21,7 @@ static void step(AdRun *run)
         da_part[i] = ad_sech2f(x[i] + a * (i == 0 ? v_2 : h[i - 1]));
 
     /* backward of recurrence.ad:6 */
-    real da_2 = 0.0f;
+    ad_treef da_2_total = {0};
 
     /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
     real state_prev = v_2;
@@ -34,10 +34,13 @@ static void step(AdRun *run)
         /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
         const real v_3 = a * t_2;
         /* backward of recurrence.ad:6 */
-        da_2 += t_2 * (i == 0 ? v_2 : h[i - 1]);
+        ad_addf(&da_2_total, t_2 * (i == 0 ? v_2 : h[i - 1]));
         /* recurrence.ad:5: let h[t in T] from 0 = tanh(a * h[t-1] + x[t]) */
         state_prev = v_3;
     }
+
+    /* backward of recurrence.ad:6 */
+    const real da_2 = ad_totalf(&da_2_total);
     run->loss[0] = v;
     *(real *)run->grad[0] = da_2;
 }
