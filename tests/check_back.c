@@ -251,6 +251,10 @@ static const struct { const char *name, *text; } models[] = {
             "metric a = mean(argmax(l, over = c) == y)\n"},
     {"last", "precision f64\ndim T, H\ndata x[T, H]\nparam W[H, H] ~ normal(0, 1)\nparam h0[H] ~ normal(0, 1)\n"
              "let h[t in T, j in H] from h0 = tanh(x[t, j] + sum[q in H] h[t-1, q] * W[q, j])\nloss sum(h[-1]^2)\n"},
+    {"inside", "precision f64\ndim T\ndim S = 4\ndata x[T]\nparam a = 0.6\nparam b = 0.2\n"
+               "fn solve(c) { let z[i in S] from b = z[i-1] - 0.3 * (z[i-1] - tanh(c * z[i-1])); sum(z^2) + z[-1] + z[0] }\n"
+               "fn apart(c) { let z[i in S] from 1 = z[i-1] * cos(a * c); sum(z) }\n"
+               "let h[t in T] from b = solve(a * h[t-1] + x[t]) * 0.5 + apart(x[t])\nloss sum(h^2)\noutput h\n"},
     {"all", "precision f64\ndim T\ndata x[T]\nparam a = 0.3\nlet s[t in T] from 0 = a * s[t-1] + x[t]\n"
             "loss sum(sin(s)) + s[-1]^2\noutput s\n"},
     {"two", "precision f64\ndim T\ndata x[T]\nparam a = 0.3\nparam b = 0.2\nscan t in T {\n  let p[t] from 1 = cos(a * q[t-1] + x[t])\n"
@@ -335,6 +339,36 @@ START_TEST(the_c_does_not_grow)
     free(little);
     free(large);
     free(again);
+}
+END_TEST
+
+START_TEST(long_sums_keep_their_digits)
+{
+    static const int lengths[] = {0, 1, AD_BLOCK - 1, AD_BLOCK, AD_BLOCK + 1, 1000, 10000000};
+    for (int k = 0; k < COUNT(lengths); k++) {
+        ad_treef single = {0};
+        ad_tree whole = {0};
+        for (int i = 0; i < lengths[k]; i++) {
+            ad_addf(&single, 0.1f);
+            ad_add(&whole, i);
+        }
+        double n = lengths[k], want = n * (double)0.1f, got = (double)ad_totalf(&single);
+        ck_assert_msg(fabs(got - want) <= 1e-6 * want, "%d equal numbers: %.9g, not %.9g", lengths[k], got, want);
+        ck_assert(ad_total(&whole) == n * (n - 1) / 2);
+    }
+}
+END_TEST
+
+START_TEST(what_may_be_long_is_a_tree)
+{
+    char *any = compiled("dim n\ndata x[n]\nparam a ~ normal(0, 1)\nloss sum((a - x)^2)\n"), *any_step = function_of(any, "step");
+    char *few = compiled("dim n = 150\ndata x[n]\nparam a ~ normal(0, 1)\nloss sum((a - x)^2)\n"), *few_step = function_of(few, "step");
+    ck_assert_msg(strstr(any_step, "ad_addf(&") && strstr(any_step, "ad_totalf(&"), "%s", any_step);
+    ck_assert_msg(!strstr(few_step, "ad_add"), "%s", few_step);
+    free(any_step);
+    free(few_step);
+    free(any);
+    free(few);
 }
 END_TEST
 
@@ -478,6 +512,8 @@ int main(void)
     tcase_add_loop_test(run, rows_run_in_one_loop, 0, 2);
     tcase_add_test(run, the_last_step_needs_no_history);
     tcase_add_test(run, the_c_does_not_grow);
+    tcase_add_test(run, long_sums_keep_their_digits);
+    tcase_add_test(run, what_may_be_long_is_a_tree);
     tcase_add_loop_test(run, gradients_are_differences, 0, COUNT(models));
     tcase_set_timeout(run, 60);
     suite_add_tcase(suite, text);
