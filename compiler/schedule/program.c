@@ -255,6 +255,18 @@ typedef struct { Ctx *ctx; Loops *loops; bool *seen; } Storing;
 static void store_at_load(Storing *, const Node *);
 static void store_read(void *data, const Ex *e) { store_at_load(data, e->node); }
 
+/* With a state the others of its recurrence: who wants one of those later must not run half of it. */
+static void store_states(Storing *s, const Node *n) {
+    const Graph *g = s->loops->graph;
+    for (int k = 0; k < g->group.n; k++) {
+        bool member = false;
+        for (int j = 0; j < g->group.at[k]->states.n; j++)
+            member |= g->group.at[k]->states.at[j].state == n;
+        for (int j = 0; member && j < g->group.at[k]->states.n; j++)
+            store_at_load(s, g->group.at[k]->states.at[j].state);
+    }
+}
+
 /* Stored: every function of data alone that costs more to compute again than to read. */
 static void store_at_load(Storing *s, const Node *n) {
     if (!n || s->seen[n->id])
@@ -264,6 +276,7 @@ static void store_at_load(Storing *s, const Node *n) {
     if (s->loops->stage[n->id] == STAGE_LOAD && !is_leaf(n) && !cheap) {
         s->loops->slot_of[n->id] = s->loops->slot.n;
         vec_push(s->ctx, &s->loops->slot, n);
+        store_states(s, n);
         return;
     }
     if (n->kind == N_PREV) {

@@ -681,7 +681,7 @@ static Val dim_size(Interp *I, const Ast *s) {
 }
 
 static void run_statement(Interp *I, const Ast *s) {
-    Result r = {.name = s->text};
+    Result r = {.name = s->text ? s->text : s->a && s->a->kind == AST_NAME ? s->a->text : NULL};     /* 'output h' */
     Env *e;
     switch ((int)s->kind) {
     case AST_PRECISION: case AST_TRAIN: return;
