@@ -224,7 +224,10 @@ static void zero(Emit *e, const Stmt *s, Out *out) {
     Str count = {0};
     emit_count(e, s->item, &count);
     const char *open = strchr(count.text, ' ') ? "(" : "", *close = *open ? ")" : "";
-    out_line(out, "memset(%s, 0, sizeof(%s) * (size_t)%s%s%s);", item_name(e, s->item), c_type(s->item->node->type), open, count.text, close);
+    if (s->item->node->type == T_BOOL)      /* a negative count of bytes is one that gcc warns of; of larger elements it cannot tell */
+        out_line(out, "memset(%s, 0, ad_count(%s));", item_name(e, s->item), count.text);
+    else
+        out_line(out, "memset(%s, 0, sizeof(%s) * (size_t)%s%s%s);", item_name(e, s->item), c_type(s->item->node->type), open, count.text, close);
     str_free(&count);
 }
 

@@ -28,6 +28,8 @@ static inline size_t ad_room(size_t used, size_t element, int64_t count) {
     return bytes > SIZE_MAX / 2 - used ? SIZE_MAX : used + bytes;
 }
 
+static inline size_t ad_count(int64_t n) { return n > 0 ? (size_t)n : 0; }
+
 /* A product of sizes; -1, for good, when it is too large. */
 static inline int64_t ad_product(int64_t a, int64_t b) {
     return a < 0 || b < 0 || (b > 0 && a > INT64_MAX / b) ? -1 : a * b;

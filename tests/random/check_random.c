@@ -153,7 +153,8 @@ static int judge_file(Options *o, const char *path) {
     }
     ctx_free(ctx);
     arena_free(arena);
-    return 0;
+    rmdir(o->tools.directory);
+    return o->count[FINE] == 4 ? 0 : 1;
 }
 
 int main(int argc, char **argv) {

@@ -419,4 +419,8 @@ void judge(Case *c, const Tools *t) {
     if (handle)
         dlclose(handle);
     unlink(so);
+    snprintf(so, sizeof so, "%s/%s.c", t->directory, c->name);
+    unlink(so);
+    snprintf(so, sizeof so, "%s/log", t->directory);
+    unlink(so);
 }
