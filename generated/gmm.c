@@ -586,7 +586,7 @@ static const AdOutput model_outputs[] = {
 static const AdSetting model_settings[] = {
     {"data", "\"data/iris.csv\"", 32},
     {"optimizer", "lbfgs()", 32},
-    {"epochs", "300", 32},
+    {"epochs", "600", 32},
     {"restarts", "10", 32},
 };
 
@@ -622,7 +622,7 @@ static const char model_source[] =
     "loss prior = wishart / n\n"
     "output belongs[n, kinds] = softmax(density, over = kinds)\n"
     "\n"
-    "train { data = \"data/iris.csv\"; optimizer = lbfgs(); epochs = 300; restarts = 10 }\n"
+    "train { data = \"data/iris.csv\"; optimizer = lbfgs(); epochs = 600; restarts = 10 }\n"
     ;
 
 const AdModel gmm_model = {

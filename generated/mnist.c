@@ -71,7 +71,7 @@ static void step(AdRun *run)
     real *restrict x_sum_part_3 = ad_take(&work, sizeof(real), digits);
     real *restrict dlogits = ad_take(&work, sizeof(real), digits);
 
-    /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+    /* mnist.ad:24: let x[n, f] = X / std(X) */
     real m_sum = 0.0f;
     lanes m_sum_lanes = {0};
     int64_t i = 0;
@@ -116,15 +116,15 @@ static void step(AdRun *run)
     memset(dW2, 0, sizeof(real) * (size_t)((int64_t)H * H));
     real dc1[H] = {0};
     memset(dW1, 0, sizeof(real) * (size_t)((int64_t)F * H));
-    const real t = (0.0f < v ? sqrtf(v) : v) + 1.1920929e-7f;
+    const real t = 0.0f < v ? sqrtf(v) : v;
 
     for (int64_t k = 0; k < n; k++) {
         /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
         real x_sum_4[H] = {0};
-        /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+        /* mnist.ad:24: let x[n, f] = X / std(X) */
         real x[F];
         for (int64_t l = 0; l < F; l++) {
-            /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+            /* mnist.ad:24: let x[n, f] = X / std(X) */
             x[l] = X[k * F + l] / t;
             const real x_l = x[l];
             /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
@@ -278,7 +278,7 @@ static void eval(AdRun *run)
     unsigned char *work = run->work;
     real *restrict logits_sum = ad_take(&work, sizeof(real), digits);
 
-    /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+    /* mnist.ad:24: let x[n, f] = X / std(X) */
     real m_sum = 0.0f;
     lanes m_sum_lanes = {0};
     int64_t i = 0;
@@ -313,13 +313,13 @@ static void eval(AdRun *run)
 
     /* mnist.ad:29: metric accuracy = mean(argmax(logits, over = digits) == y) */
     int64_t accuracy_sum = 0;
-    const real t = (0.0f < v ? sqrtf(v) : v) + 1.1920929e-7f;
+    const real t = 0.0f < v ? sqrtf(v) : v;
 
     for (int64_t k = 0; k < n; k++) {
         /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
         real x_sum_4[H] = {0};
         for (int64_t l = 0; l < F; l++) {
-            /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+            /* mnist.ad:24: let x[n, f] = X / std(X) */
             const real x = X[k * F + l] / t;
             /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
             for (int64_t q = 0; q < H; q++)
@@ -401,7 +401,7 @@ static void output(AdRun *run)
     real *restrict logits_sum = ad_take(&work, sizeof(real), digits);
     real *restrict p_part = ad_take(&work, sizeof(real), digits);
 
-    /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+    /* mnist.ad:24: let x[n, f] = X / std(X) */
     ad_treef m_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < F; j++)
@@ -417,13 +417,13 @@ static void output(AdRun *run)
     }
     const real v_sum = ad_totalf(&v_sum_total);
     const real v = v_sum / (real)(64 * n);
-    const real t = (0.0f < v ? sqrtf(v) : v) + 1.1920929e-7f;
+    const real t = 0.0f < v ? sqrtf(v) : v;
 
     for (int64_t i = 0; i < n; i++) {
         /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
         real x_sum_3[H] = {0};
         for (int64_t j = 0; j < F; j++) {
-            /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+            /* mnist.ad:24: let x[n, f] = X / std(X) */
             const real x = X[i * F + j] / t;
             /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
             for (int64_t k = 0; k < H; k++)
@@ -506,7 +506,7 @@ static void trace(AdRun *run)
     real *restrict x_sum_4 = ad_take(&work, sizeof(real), n);
     int64_t *restrict x_argmax = ad_take(&work, sizeof(int64_t), n);
 
-    /* mnist.ad:24: let x[n, f] = X / (std(X) + eps) */
+    /* mnist.ad:24: let x[n, f] = X / std(X) */
     ad_treef m_sum_total = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < F; j++)
@@ -522,7 +522,7 @@ static void trace(AdRun *run)
     }
     const real v_sum = ad_totalf(&v_sum_total);
     const real v = v_sum / (real)(64 * n);
-    const real t = (0.0f < v ? sqrtf(v) : v) + 1.1920929e-7f;
+    const real t = 0.0f < v ? sqrtf(v) : v;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             x[i * F + j] = X[i * F + j] / t;
@@ -738,7 +738,7 @@ static const char model_source[] =
     "# Dropout leaves out half of the units at random in every training step, and none in evaluation: there is no switch to\n"
     "# forget. It comes with 8 x 8 pictures, of 1797 digits. For the 28 x 28 pictures of MNIST give its files in place of these:\n"
     "#\n"
-    "#     adc run models/mnist.ad -D f=784 --data X=train-images-idx3-ubyte --data y=train-labels-idx1-ubyte\n"
+    "#     adc run models/mnist.ad --data X=train-images-idx3-ubyte --data y=train-labels-idx1-ubyte\n"
     "dim n batch, f, digits\n"
     "dim h = 128\n"
     "\n"
@@ -756,7 +756,7 @@ static const char model_source[] =
     "param W4[h, digits] ~ glorot()\n"
     "param c4[digits] = 0\n"
     "\n"
-    "let x[n, f] = X / (std(X) + eps)\n"
+    "let x[n, f] = X / std(X)                        # one scale for all pixels: many of them hardly vary\n"
     "let z[n, h] = hidden(hidden(hidden(x, W1, c1), W2, c2), W3, c3)\n"
     "let logits[n, digits] = z @ W4 + c4\n"
     "\n"

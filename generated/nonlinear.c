@@ -154,15 +154,20 @@ static void output(AdRun *run)
     const real b5 = *(const real *)run->param[4];
     const real b6 = *(const real *)run->param[5];
     const real b7 = *(const real *)run->param[6];
-    real *restrict fit = run->output[0];
+    real *restrict b = run->output[0];
+    real *restrict fit = run->output[1];
 
     /* nonlinear.ad:25: let fit[n] = (b1 + b2 * x + b3 * x^2 + b4 * x^3) / (1 + b5 * x + b6 * x^2 + b7 * x^3) */
     for (int64_t i = 0; i < n; i++) {
         const real x_i = x[i];
         const real t = x_i * x_i;
         const real t_2 = x_i * t;
-        fit[i] = (b1 + x_i * b2 + b3 * t + b4 * t_2) / (x_i * b5 + 1.0 + b6 * t + b7 * t_2);
+        fit[i] = (b1 + b2 * x_i + b3 * t + b4 * t_2) / (b5 * x_i + 1.0 + b6 * t + b7 * t_2);
     }
+
+    /* nonlinear.ad:29: output b = [b1, b2, b3, b4, b5, b6, b7] */
+    for (int64_t i = 0; i < 7; i++)
+        b[i] = i == 0 ? b1 : i == 1 ? b2 : i == 2 ? b3 : i == 3 ? b4 : i == 4 ? b5 : i == 5 ? b6 : b7;
 }
 
 /* Every value in order, up to the first that is not finite. */
@@ -220,8 +225,8 @@ static void jacobian(AdRun *run)
     const real b5 = *(const real *)run->param[4];
     const real b6 = *(const real *)run->param[5];
     const real b7 = *(const real *)run->param[6];
-    real *restrict residual_out = run->output[1];
-    real *restrict jacobian_out = run->output[2];
+    real *restrict residual_out = run->output[2];
+    real *restrict jacobian_out = run->output[3];
     unsigned char *work = run->work;
     real *restrict db7_2 = ad_take(&work, sizeof(real), n);
     real *restrict db6_2 = ad_take(&work, sizeof(real), n);
@@ -287,6 +292,7 @@ static size_t work_bytes(const int64_t *dims)
 
 static const AdDim model_dims[] = {
     {"n", AD_DIM_DATA, 0, 0, 12},
+    {"7", AD_DIM_FIXED, 7, 0, 0},
 };
 
 static const AdData model_data[] = {
@@ -322,13 +328,14 @@ static const AdScalar model_metrics[] = {
 };
 
 static const AdOutput model_outputs[] = {
-    {.name = "fit", .line = 29, .type = AD_REAL, .labels = -1, .rank = 1, .axes = (const int[]){0}},
+    {.name = "b", .line = 29, .type = AD_REAL, .labels = -1, .rank = 1, .axes = (const int[]){1}},
+    {.name = "fit", .line = 30, .type = AD_REAL, .labels = -1, .rank = 1, .axes = (const int[]){0}},
 };
 
 static const AdSetting model_settings[] = {
-    {"data", "\"data/thurber.csv\"", 31},
-    {"optimizer", "lm()", 31},
-    {"epochs", "100", 31},
+    {"data", "\"data/thurber.csv\"", 32},
+    {"optimizer", "lm()", 32},
+    {"epochs", "100", 32},
 };
 
 static const char model_source[] =
@@ -360,6 +367,7 @@ static const char model_source[] =
     "\n"
     "loss residual = sse(fit, y)\n"
     "metric spread = sqrt(sse(fit, y) / (n - 7))         # of a measurement around the curve; certified: 13.714600784\n"
+    "output b = [b1, b2, b3, b4, b5, b6, b7]\n"
     "output fit\n"
     "\n"
     "train { data = \"data/thurber.csv\"; optimizer = lm(); epochs = 100 }\n"
@@ -367,12 +375,12 @@ static const char model_source[] =
 
 const AdModel nonlinear_model = {
     .name = "nonlinear", .file = "nonlinear.ad", .source = model_source, .f64 = 1,
-    .ndims = 1, .dims = model_dims,
+    .ndims = 2, .dims = model_dims,
     .ndata = 2, .data = model_data,
     .nparams = 7, .params = model_params,
     .nlosses = 1, .losses = model_losses,
     .nmetrics = 1, .metrics = model_metrics,
-    .noutputs = 1, .outputs = model_outputs,
+    .noutputs = 2, .outputs = model_outputs,
     .nsettings = 3, .settings = model_settings,
     .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,

@@ -467,7 +467,7 @@ static const char model_source[] =
     "# person of rating k, and its derivative goes to that row alone, so a step costs what its mini-batch costs, however many\n"
     "# people there are. See Koren, Bell and Volinsky, \"Matrix factorization techniques for recommender systems\", 2009.\n"
     "#\n"
-    "# These ratings are invented, from two tastes and with an error of 0.47, which no model can undercut (data/README.md).\n"
+    "# These ratings are invented, from two tastes and with an error of 0.47 that no model can foresee (data/README.md).\n"
     "dim n batch, people, films\n"
     "dim tastes = 2\n"
     "hyper lambda = 0.02\n"
