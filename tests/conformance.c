@@ -31,7 +31,8 @@ static char *text_of(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    char room[1];                   /* not NULL: sanitised builds take that for the format */
+    int n = vsnprintf(room, sizeof room, format, args);
     va_end(args);
     char *text = rt_alloc((size_t)n + 1);
     va_start(args, format);

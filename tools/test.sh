@@ -39,6 +39,7 @@ run() {
   case $1 in
   gcc) suite= ;;
   fuzz) suite='--suite fuzz' ;;                 # the other builds run the rest
+  asan) suite='--no-suite random --no-suite numbers' ;;     # what they compile is not sanitised
   *) suite='--no-suite random' ;;               # ten thousand models are built once
   esac
   # shellcheck disable=SC2086

@@ -179,7 +179,23 @@ ROWS = [
     ("log(1 + exp(x))", (softplus, sig, dsig), [v for v in EVERYWHERE if abs(v) < 700]),
     ("x * sigmoid(x)", (lambda x: x * sig(x), lambda x: sig(x) + x * dsig(x), lambda x: 2 * dsig(x) + x * d2sig(x)), [0.5, 1.0, -3.0]),
 ]
-EXACTLY = {}                                                # (expression, argument): limits that HUGE does not give
+H = float("-inf")
+PI_2 = mp.pi / 2
+# Limits that the formulas do not give: logarithms grow too slowly for 1e400, and at a pole nothing is to be divided.
+EXACTLY = {
+    ("log(x)", INF): (INF, 0, 0), ("log(x)", 0.0): (H, INF, H), ("log1p(x)", INF): (INF, 0, 0), ("log1p(x)", -1.0): (H, INF, H),
+    ("sqrt(x)", INF): (INF, 0, 0), ("sqrt(x)", 0.0): (0, INF, H), ("rsqrt(x)", INF): (0, 0, 0), ("rsqrt(x)", 0.0): (INF, H, INF),
+    ("square(x)", INF): (INF, INF, 2), ("square(x)", H): (INF, H, 2), ("x^3", INF): (INF, INF, INF), ("x^3", H): (H, INF, H),
+    ("1 / x", INF): (0, 0, 0), ("1 / x", H): (0, 0, 0), ("x^2.5", INF): (INF, INF, INF), ("x^2.5", 0.0): (0, 0, 0),
+    ("x^-1.5", INF): (0, 0, 0), ("asin(x)", 1.0): (PI_2, INF, INF), ("asin(x)", -1.0): (-PI_2, INF, H),
+    ("acos(x)", 1.0): (0, H, H), ("acos(x)", -1.0): (mp.pi, H, INF), ("acosh(x)", INF): (INF, 0, 0), ("acosh(x)", 1.0): (0, INF, H),
+    ("atanh(x)", 1.0): (INF, INF, INF), ("atanh(x)", -1.0): (H, INF, H), ("asinh(x)", INF): (INF, 0, 0), ("asinh(x)", H): (H, 0, 0),
+    ("atan2(x, 2)", INF): (PI_2, 0, 0), ("atan2(x, 2)", H): (-PI_2, 0, 0), ("atan2(2, x)", INF): (0, 0, 0), ("atan2(2, x)", H): (mp.pi, 0, 0),
+    ("lgamma(x)", INF): (INF, INF, 0), ("digamma(x)", INF): (INF, 0, 0), ("polygamma(1, x)", INF): (0, 0, 0), ("polygamma(2, x)", INF): (0, 0, 0),
+    ("lbeta(x, 2.5)", INF): (H, 0, 0), ("gelu(x)", INF): (INF, 1, 0), ("gelu(x)", H): (0, 0, 0), ("silu(x)", INF): (INF, 1, 0),
+    ("silu(x)", H): (0, 0, 0), ("log_normal_cdf(x)", INF): (0, 0, 0), ("log_normal_cdf(x)", H): (H, INF, -1),
+    ("logit(x)", 0.0): (H, INF, H), ("logit(x)", 1.0): (INF, INF, INF), ("2.5^x", INF): (INF, INF, INF), ("2.5^x", H): (0, 0, 0),
+}
 
 
 def rounded(v):
@@ -198,7 +214,12 @@ def rounded(v):
 def main():
     print("expression;x;value;first;second")
     for text, parts, arguments in ROWS:
-        for x in dict.fromkeys(arguments):
+        limits = [x for name, x in EXACTLY if name == text]
+        for x in dict.fromkeys(list(arguments) + limits):
+            if (text, x) in EXACTLY:
+                row = [float(v).hex() if v in (INF, H) else rounded(v).hex() for v in EXACTLY[text, x]]
+                print(";".join([text, float(x).hex()] + row), flush=True)
+                continue
             at = HUGE if x == INF else -HUGE if x == -INF else mpf(x)
             row = []
             for part in parts:
