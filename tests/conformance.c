@@ -30,14 +30,15 @@ static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2
 static char *text_of(const char *format, ...)
 {
     va_list args;
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    if (!f)
+        abort();
     va_start(args, format);
-    char room[1];                   /* not NULL: sanitised builds take that for the format */
-    int n = vsnprintf(room, sizeof room, format, args);
+    vfprintf(f, format, args);
     va_end(args);
-    char *text = rt_alloc((size_t)n + 1);
-    va_start(args, format);
-    vsnprintf(text, (size_t)n + 1, format, args);
-    va_end(args);
+    fclose(f);
     return text;
 }
 
