@@ -79,7 +79,7 @@ static bool solve_wrapped(Solve *z, int p, const Ex *e) {
  * to solve for. */
 static bool solve_position(Solve *z, int p, int pass) {
     Ctx *ctx = z->s->ctx;
-    const Ex *e = substitute(z, z->f[p], false);
+    const Ex *e = substitute(z, z->f[p], pass == 3);        /* then in a guard, behind those that bring it into range */
     if (pass == 3) {
         if (has_unsolved(z, e))
             return false;
@@ -194,7 +194,7 @@ static const Ex *outer_guard(Solve *z, const Ex *body, const Index *red, int nre
             for (int i = 0; i < z->nguards; i++)
                 free_of &= i == j || !z->guard[i] || !mentions_target(z->guard[i], p);
         }
-        if (free_of && z->guard[j]->op == OP_EQ && nred > 0) {
+        if (free_of && z->guard[j]->op == OP_EQ && !z->guard[j]->has_guarded && nred > 0) {
             outside = ex_and(ctx, outside, z->guard[j]);
             z->guard[j] = NULL;
         }
@@ -282,16 +282,17 @@ void contribute(Sweep *s, const Range *var, int nvars, bool inner, const Ex *rea
         }
         for (int p = 0; p < read->node->rank; p++)              /* inside a recurrence: element by element */
             if (!z.done[p])
-                z.guard[z.nguards++] = ex2(ctx, OP_EQ, target(&z, p), substitute(&z, z.f[p], false));
+                z.guard[z.nguards++] = ex2(ctx, OP_EQ, target(&z, p), substitute(&z, z.f[p], true));
     }
     Index red[2 * MAX_RANK];
     int nred = remaining(&z, red);
     bool guarded = z.nguards > 0;
     const Ex *body = substitute(&z, contribution, guarded);
     const Ex *outside = outer_guard(&z, body, red, nred), *inside = ex_bool(ctx, true);
-    for (int j = 0; j < z.nguards; j++)
-        if (z.guard[j])
-            inside = ex_and(ctx, inside, z.guard[j]);
+    for (int late = 0; late < 2; late++)                /* what may fault comes behind the ranges that it needs */
+        for (int j = 0; j < z.nguards; j++)
+            if (z.guard[j] && z.guard[j]->has_guarded == late)
+                inside = ex_and(ctx, inside, z.guard[j]);
     body = ex_where(ctx, inside, body, zero(ctx));
     const Ex *e = nred ? sum_at_targets(s, z.to, body, red, nred) : body;
     if (!e || s->failed) {
