@@ -327,7 +327,7 @@ static void check_finite(Emit *e, const Stmt *s, Out *out) {
 static const char *sink_place(Emit *e, const Sink *to) {
     if (to->home == HOME_LOAD)
         return e->slot[to->place];
-    const char *array = to->home == HOME_GRAD ? "grad" : to->home == HOME_PARAM ? "param" : "output";
+    const char *array = to->home == HOME_GRAD ? "grad" : to->home == HOME_PARAM ? "param" : to->home == HOME_ROWS ? "rows" : "output";
     return arena_printf(e->ctx->arena, "run->%s[%d]", array, to->place);
 }
 
@@ -516,6 +516,7 @@ static void name_items(Emit *e, const Program *p) {
         case HOME_LOAD: it->name = e->slot[it->place]; break;
         case HOME_GRAD: it->name = e->grad[it->place]; break;
         case HOME_OUTPUT: it->name = e->output[it->place]; break;
+        case HOME_ROWS: it->name = name_new(e->ctx, e->scope, it->node->name); break;
         case HOME_PREV: case HOME_LOCAL: case HOME_WORK:
             if (it->copied_out)
                 it->name = e->grad[it->place];
@@ -533,7 +534,7 @@ static void name_items(Emit *e, const Program *p) {
 }
 
 static void head_leaf(Emit *e, const Item *it, Out *out) {
-    static const char *const from[] = {[HOME_DATA] = "data", [HOME_MASK] = "mask", [HOME_PARAM] = "param", [HOME_GRAD] = "grad", [HOME_OUTPUT] = "output"};
+    static const char *const from[] = {[HOME_DATA] = "data", [HOME_MASK] = "mask", [HOME_PARAM] = "param", [HOME_GRAD] = "grad", [HOME_ROWS] = "rows", [HOME_OUTPUT] = "output"};
     const char *type = it->home == HOME_MASK ? "uint8_t" : c_type(it->node->type), *write = it->leaf ? "const " : "";
     e->run_used = true;
     if (it->home == HOME_HYPER)
@@ -559,6 +560,15 @@ static void head_work(Emit *e, const Item *it, bool *first, Out *out) {
     str_free(&count);
 }
 
+/* Several scatters can add to one gradient. */
+static bool has_head(const Program *p, int k) {
+    const Item *it = p->item.at[k];
+    for (int i = 0; it->onto && i < k; i++)
+        if (p->item.at[i]->onto && p->item.at[i]->used && p->item.at[i]->place == it->place)
+            return true;
+    return false;
+}
+
 static bool in_work(const Item *it) { return !it->dead && it->home == HOME_WORK; }
 
 static void heads(Emit *e, const Program *p, Out *out) {
@@ -574,7 +584,7 @@ static void heads(Emit *e, const Program *p, Out *out) {
     }
     for (Home h = HOME_DATA; h <= HOME_OUTPUT; h++)
         for (int k = 0; k < p->item.n; k++)
-            if (p->item.at[k]->used && p->item.at[k]->home == h && h != HOME_PREV && h != HOME_LOCAL && h != HOME_WORK)
+            if (p->item.at[k]->used && p->item.at[k]->home == h && h != HOME_PREV && h != HOME_LOCAL && h != HOME_WORK && !has_head(p, k))
                 head_leaf(e, p->item.at[k], out);
     for (int k = 0; k < p->item.n; k++)
         if (in_work(p->item.at[k]))

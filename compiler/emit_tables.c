@@ -54,6 +54,8 @@ void emit_rows(Emit *e) {
         rows_of(e, g->outputs.at[k].node);
     if (g->residual)
         rows_of(e, g->residual);
+    for (int k = 0; k < e->loops->rows.n; k++)
+        row_of(e, e->loops->rows.at[k].count, NULL);
 }
 
 static void dims(Emit *e, Out *out) {
@@ -166,6 +168,16 @@ static void params(Emit *e, Out *out) {
     out_line(out, "};\n");
 }
 
+static void rows(Emit *e, Out *out) {
+    if (!e->loops->rows.n)
+        return;
+    out_line(out, "static const AdRows model_rows[] = {");
+    for (int k = 0; k < e->loops->rows.n; k++)
+        out_line(out, "    {%d, %d},    /* %s */", e->loops->rows.at[k].param, row_of(e, e->loops->rows.at[k].count, NULL),
+                 e->g->params.at[e->loops->rows.at[k].param].name);
+    out_line(out, "};\n");
+}
+
 static void losses(Emit *e, Out *out) {
     if (e->g->losses.n) {
         out_line(out, "static const AdScalar model_losses[] = {");
@@ -236,6 +248,7 @@ void emit_tables(Emit *e, Out *out) {
     hypers(e, out);
     data(e, out);
     params(e, out);
+    rows(e, out);
     losses(e, out);
     outputs(e, out);
     settings(e, out);
@@ -247,6 +260,7 @@ void emit_tables(Emit *e, Out *out) {
     table(out, "hypers", g->hypers.n);
     table(out, "data", g->data.n);
     table(out, "params", g->params.n);
+    table(out, "rows", e->loops->rows.n);
     table(out, "losses", g->losses.n);
     table(out, "metrics", g->metrics.n);
     table(out, "outputs", g->outputs.n);

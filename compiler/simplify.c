@@ -2,8 +2,8 @@
  *
  * Everything is rebuilt through the constructors, which apply the algebraic laws and share equal nodes; what no root
  * reaches is dropped. On top of that a read of a node that only renames, or that is a number, is replaced by what it
- * stands for (let b = a; X'; a gradient that is 1 everywhere), and a comparison of indices that their ranges decide is
- * replaced by its answer. */
+ * stands for (let b = a; X'; a gradient that is 1 everywhere), a comparison of indices that their ranges decide is
+ * replaced by its answer, and two scatters to the same places that are added are one. */
 #include "adc.h"
 
 static bool only_names(const Ex *e) {
@@ -67,8 +67,86 @@ static const Ex *decided(void *data, GraphMap *m, const Node *n, const Ex *body)
     return d.n ? ex_replace(m->ctx, body, d.from, d.to, d.n) : body;
 }
 
+/* ---------------------------------------------------------------- scatter(f) + scatter(g) = scatter(f + g) */
+
+/* A term of a sum that is the whole of a scatter, element by element. */
+static Node *scattered(const Node *n, const Ex *term) {
+    if (term->op != OP_READ || term->node->kind != N_SCATTER || term->nargs != n->rank)
+        return NULL;
+    for (int a = 0; a < n->rank; a++)
+        if (term->arg[a]->op != OP_VAR || term->arg[a]->var != a)
+            return NULL;
+    return term->node;
+}
+
+static bool same_places(const Node *a, const Node *b) {
+    bool same = a->rank == b->rank && a->nred == b->nred && a->type == b->type;
+    for (int k = 0; same && k < a->rank; k++)
+        same = a->axis[k].size == b->axis[k].size && a->target[k] == b->target[k];
+    for (int k = 0; same && k < a->nred; k++)
+        same = a->red[k].lo == b->red[k].lo && a->red[k].hi == b->red[k].hi;
+    return same;
+}
+
+/* What both add at one place, or NULL: a place that stands under a guard needs one guard for both. */
+static const Ex *added(Ctx *ctx, const Node *a, const Node *b) {
+    const Ex *x = a->body, *y = b->body;
+    bool guarded = false;
+    for (int k = 0; k < a->rank; k++)
+        guarded |= a->target[k]->has_guarded;
+    if (x->op == OP_WHERE && y->op == OP_WHERE && x->arg[0] == y->arg[0] && ex_is_number(x->arg[2], 0) && ex_is_number(y->arg[2], 0))
+        return ex_where(ctx, x->arg[0], ex2(ctx, OP_ADD, x->arg[1], y->arg[1]), x->arg[2]);
+    return guarded ? NULL : ex2(ctx, OP_ADD, x, y);
+}
+
+static Node *one_scatter(GraphMap *m, const Node *a, const Node *b) {
+    const Ex *body = same_places(a, b) ? added(m->ctx, a, b) : NULL;
+    Index red[MAX_RANK];
+    for (int k = 0; k < a->nred; k++)
+        red[k] = (Index){.var = a->rank + k, .lo = a->red[k].lo, .hi = a->red[k].hi, .name = a->red[k].name};
+    Node *both = body ? node_scatter(m->ctx, m->made, a->rank, a->axis, a->nred, red, a->target, body, NULL, a->span) : NULL;
+    if (both)
+        both->adjoint_of = a->adjoint_of;
+    return both;
+}
+
+enum { MANY_TERMS = 64 };
+static int terms_of(const Ex *e, const Ex **term, int n) {
+    if (e->op == OP_ADD && n < MANY_TERMS)
+        return terms_of(e->arg[1], term, terms_of(e->arg[0], term, n));
+    if (n < MANY_TERMS)
+        term[n] = e;
+    return n + 1;
+}
+
+static const Ex *join_scatters(GraphMap *m, const Node *n, const Ex *body) {
+    const Ex *term[MANY_TERMS], *sum = NULL;
+    int count = n->kind == N_COMPUTE && n->reduce == R_NONE && body->op == OP_ADD ? terms_of(body, term, 0) : 0;
+    bool joined = false;
+    if (count > MANY_TERMS)
+        return body;
+    for (int i = 0; i < count; i++)
+        for (int k = i + 1; k < count; k++) {
+            Node *a = term[i] ? scattered(n, term[i]) : NULL, *b = term[k] ? scattered(n, term[k]) : NULL;
+            Node *both = a && b ? one_scatter(m, a, b) : NULL;
+            if (!both)
+                continue;
+            term[i] = ex_read(m->ctx, both, term[i]->arg, false);
+            term[k] = NULL;
+            joined = true;
+        }
+    for (int i = 0; joined && i < count; i++)
+        if (term[i])
+            sum = sum ? ex2(m->ctx, OP_ADD, sum, term[i]) : term[i];
+    return joined ? sum : body;
+}
+
+static const Ex *simpler(void *data, GraphMap *m, const Node *n, const Ex *body) {
+    return join_scatters(m, n, decided(data, m, n, body));
+}
+
 /* requires: adjoints. ensures: no equal nodes, no dead ones. keeps: spans, names. */
 Graph *simplify(Ctx *ctx, Graph *g) {
-    g = graph_map(ctx, g, see_through, decided, NULL);
+    g = graph_map(ctx, g, see_through, simpler, NULL);
     return graph_map(ctx, g, NULL, NULL, NULL);
 }

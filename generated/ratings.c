@@ -4,10 +4,6 @@
 #include <string.h>
 
 typedef float real;
-typedef ad_lanesf lanes;    /* several rows at once */
-typedef ad_intsf ints;
-typedef int32_t lane_int;
-enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
 
 enum {
     TASTES = 2,    /* dim tastes, ratings.ad:10 */
@@ -56,8 +52,6 @@ static void init(AdRun *run)
 static void step(AdRun *run)
 {
     const int64_t n = run->dims[0];
-    const int64_t people = run->dims[1];
-    const int64_t films = run->dims[2];
     const int64_t *restrict v = run->data[1];
     const int64_t *restrict u = run->data[0];
     const real *restrict stars = run->data[2];
@@ -71,15 +65,10 @@ static void step(AdRun *run)
     real *restrict dgood = run->grad[2];
     real *restrict dP = run->grad[3];
     real *restrict dQ = run->grad[4];
-    unsigned char *work = run->work;
-    real *restrict dkind_2 = ad_take(&work, sizeof(real), people);
-    real *restrict dkind_3 = ad_take(&work, sizeof(real), people);
-    real *restrict dgood_2 = ad_take(&work, sizeof(real), films);
-    real *restrict dgood_3 = ad_take(&work, sizeof(real), films);
-    real *restrict dP_2 = ad_take(&work, sizeof(real), people * TASTES);
-    real *restrict dP_3 = ad_take(&work, sizeof(real), people * TASTES);
-    real *restrict dQ_2 = ad_take(&work, sizeof(real), films * TASTES);
-    real *restrict dQ_3 = ad_take(&work, sizeof(real), films * TASTES);
+    int64_t *restrict kind_rows = run->rows[0];
+    int64_t *restrict good_rows = run->rows[1];
+    int64_t *restrict P_rows = run->rows[2];
+    int64_t *restrict Q_rows = run->rows[3];
 
     /* backward of ratings.ad:28 */
     const real dkind_part = lambda / (real)n;
@@ -94,15 +83,7 @@ static void step(AdRun *run)
     ad_treef ridge_sum_total = {0};
 
     /* backward of ratings.ad:27 */
-    memset(dgood_2, 0, sizeof(real) * (size_t)films);
-    memset(dkind_2, 0, sizeof(real) * (size_t)people);
-    memset(dQ_2, 0, sizeof(real) * (size_t)(films * TASTES));
-    memset(dP_2, 0, sizeof(real) * (size_t)(people * TASTES));
-    memset(dQ_3, 0, sizeof(real) * (size_t)(films * TASTES));
-    memset(dP_3, 0, sizeof(real) * (size_t)(people * TASTES));
-    memset(dkind_3, 0, sizeof(real) * (size_t)people);
     ad_treef dmean_of_all_2_total = {0};
-    memset(dgood_3, 0, sizeof(real) * (size_t)films);
 
     for (int64_t k = 0; k < n; k++) {
         const int64_t v_k = v[k];
@@ -122,28 +103,28 @@ static void step(AdRun *run)
             score_sum += P_atq * Q_atq;
             /* ratings.ad:25: let weight[k in n] = kind[u[k]]^2 + good[v[k]]^2 + sum[q in tastes] (P[u[k], q]^2 + Q[v[k], q]^2) */
             weight_sum += P_atq * P_atq + Q_atq * Q_atq;
-            /* backward of ratings.ad:27 */
-            dQ_2[v_k * TASTES + q] += 2.0f * (Q_atq * dkind_part);
-            dP_2[u_k * TASTES + q] += 2.0f * (P_atq * dkind_part);
         }
         const real t = bias + score_sum - stars[k];
         /* ratings.ad:27: loss error = mse(score, stars) */
         ad_addf(&error_sum_total, t * t);
         /* ratings.ad:28: loss ridge = lambda * mean(weight) */
         ad_addf(&ridge_sum_total, weight_sum + (good_at * good_at + kind_at * kind_at));
-        /* backward of ratings.ad:27 */
-        dgood_2[v_k] += 2.0f * (good_at * dkind_part);
-        dkind_2[u_k] += 2.0f * (kind_at * dkind_part);
         /* backward of ratings.ad:24 */
         const real dscore = 2.0f * (dscore_part * t);
         /* backward of ratings.ad:27 */
-        for (int64_t j = 0; j < TASTES; j++) {
-            dQ_3[v_k * TASTES + j] += P[u_k * TASTES + j] * dscore;
-            dP_3[u_k * TASTES + j] += Q[v_k * TASTES + j] * dscore;
-        }
-        dkind_3[u_k] += dscore;
         ad_addf(&dmean_of_all_2_total, dscore);
-        dgood_3[v_k] += dscore;
+        dkind[u_k] += dscore + 2.0f * (kind_at * dkind_part);
+        dgood[v_k] += dscore + 2.0f * (good_at * dkind_part);
+        for (int64_t j = 0; j < TASTES; j++) {
+            const real P_atj = P[u_k * TASTES + j];
+            const real Q_atj = Q[v_k * TASTES + j];
+            dP[u_k * TASTES + j] += 2.0f * (P_atj * dkind_part) + Q_atj * dscore;
+            dQ[v_k * TASTES + j] += 2.0f * (Q_atj * dkind_part) + P_atj * dscore;
+        }
+        kind_rows[k] = u_k;
+        good_rows[k] = v_k;
+        P_rows[k] = u_k;
+        Q_rows[k] = v_k;
     }
 
     /* backward of ratings.ad:27 */
@@ -158,32 +139,6 @@ static void step(AdRun *run)
 
     /* ratings.ad:28: loss ridge = lambda * mean(weight) */
     const real ridge = lambda * (ridge_sum / (real)n);
-
-    /* backward of ratings.ad:18 */
-    for (int64_t p = 0; p < people; p++)
-        dkind[p] = dkind_2[p] + dkind_3[p];
-
-    /* backward of ratings.ad:19 */
-    for (int64_t f = 0; f < films; f++)
-        dgood[f] = dgood_2[f] + dgood_3[f];
-
-    /* backward of ratings.ad:20 */
-    int64_t p = 0;
-    for (; p < people - people % LANES; p += LANES)
-        for (int64_t t = 0; t < TASTES; t++)
-            ad_storef(&dP[p * TASTES + t], TASTES, ad_loadf(&dP_2[p * TASTES + t], TASTES) + ad_loadf(&dP_3[p * TASTES + t], TASTES));
-    for (; p < people; p++)
-        for (int64_t t = 0; t < TASTES; t++)
-            dP[p * TASTES + t] = dP_2[p * TASTES + t] + dP_3[p * TASTES + t];
-
-    /* backward of ratings.ad:21 */
-    int64_t f = 0;
-    for (; f < films - films % LANES; f += LANES)
-        for (int64_t t = 0; t < TASTES; t++)
-            ad_storef(&dQ[f * TASTES + t], TASTES, ad_loadf(&dQ_2[f * TASTES + t], TASTES) + ad_loadf(&dQ_3[f * TASTES + t], TASTES));
-    for (; f < films; f++)
-        for (int64_t t = 0; t < TASTES; t++)
-            dQ[f * TASTES + t] = dQ_2[f * TASTES + t] + dQ_3[f * TASTES + t];
     run->loss[0] = error;
     run->loss[1] = ridge;
     *(real *)run->grad[0] = dmean_of_all_2;
@@ -382,18 +337,7 @@ static size_t load_bytes(const int64_t *dims)
 static size_t work_bytes(const int64_t *dims)
 {
     const int64_t n = dims[0];
-    const int64_t people = dims[1];
-    const int64_t films = dims[2];
     size_t used, most = 0;
-    used = ad_room(0, sizeof(real), people);    /* step: dkind_2 */
-    used = ad_room(used, sizeof(real), people);    /* step: dkind_3 */
-    used = ad_room(used, sizeof(real), films);    /* step: dgood_2 */
-    used = ad_room(used, sizeof(real), films);    /* step: dgood_3 */
-    used = ad_room(used, sizeof(real), people * TASTES);    /* step: dP_2 */
-    used = ad_room(used, sizeof(real), people * TASTES);    /* step: dP_3 */
-    used = ad_room(used, sizeof(real), films * TASTES);    /* step: dQ_2 */
-    used = ad_room(used, sizeof(real), films * TASTES);    /* step: dQ_3 */
-    most = used > most ? used : most;
     used = ad_room(0, sizeof(real), n);    /* trace: bias */
     used = ad_room(used, sizeof(real), n);    /* trace: score_2 */
     used = ad_room(used, sizeof(real), n);    /* trace: score_sum */
@@ -434,6 +378,13 @@ static const AdParam model_params[] = {
      .scalar_fill = 0, .file = NULL, .constraint = AD_FREE, .frozen = 0},
     {.name = "Q", .line = 21, .rank = 2, .axes = (const int[]){2, 3}, .init = AD_INIT_NORMAL,
      .scalar_fill = 0, .file = NULL, .constraint = AD_FREE, .frozen = 0},
+};
+
+static const AdRows model_rows[] = {
+    {1, 0},    /* kind */
+    {2, 0},    /* good */
+    {3, 0},    /* P */
+    {4, 0},    /* Q */
 };
 
 static const AdScalar model_losses[] = {
@@ -504,6 +455,7 @@ const AdModel ratings_model = {
     .nhypers = 1, .hypers = model_hypers,
     .ndata = 3, .data = model_data,
     .nparams = 5, .params = model_params,
+    .nrows = 4, .rows = model_rows,
     .nlosses = 2, .losses = model_losses,
     .nmetrics = 1, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,

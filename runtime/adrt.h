@@ -72,6 +72,9 @@ typedef struct {
     int running;            /* a running statistic: frozen, and after a step of training it takes the value in run->grad */
 } AdParam;
 
+/* A list of rows: the first indices at which the step adds to the gradient of a param that is read by an index array. */
+typedef struct { int param, count; } AdRows;        /* place in params; place in dims of the list's length */
+
 typedef struct { const char *name; int line; int named; } AdScalar;     /* a loss (named 0: plain 'loss e') or a metric */
 
 typedef struct {
@@ -97,6 +100,7 @@ typedef struct {
     int nhypers;    const AdHyper *hypers;
     int ndata;      const AdData *data;
     int nparams;    const AdParam *params;
+    int nrows;      const AdRows *rows;
     int nlosses;    const AdScalar *losses;
     int nmetrics;   const AdScalar *metrics;
     int noutputs;   const AdOutput *outputs;
@@ -136,7 +140,9 @@ struct AdRun {
     const double *hyper;        /* [nhypers] */
     const void **data;          /* [ndata] prepared arrays, this batch's rows when the first axis is the batch dim */
     const uint8_t **mask;       /* [ndata] 1 where a missing array has a value; NULL unless declared missing */
-    void **param, **grad;       /* [nparams] real; natural units */
+    void **param, **grad;       /* [nparams] real; natural units. step writes all of a gradient, but adds to one that has
+                                   rows: it must be 0 before */
+    int64_t **rows;             /* [nrows] written by step: see AdRows; a row may come more than once */
     double *draw;               /* [4 * nparams] see AdParam */
     void **output;              /* [noutputs] */
     double *loss, *metric;      /* [nlosses], [nmetrics] */

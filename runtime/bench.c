@@ -22,7 +22,9 @@ static double bench_median(Worker *w, Optim *optim, double lr, int64_t steps)
         for (int64_t i = 0; i < steps; i++) {
             worker_step(w);
             if (optim) {
-                optim_step(optim, lr, w->x, w->g);
+                int64_t n;
+                const Stretch *stretch = rows_stretches(w, optim, &n);
+                optim_step(optim, lr, w->x, w->g, stretch, n);
                 if (w->nconstrained)
                     worker_moved(w);
             }

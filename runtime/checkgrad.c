@@ -18,6 +18,7 @@ static double loss_near(Worker *w, void *x, int64_t i, double at)
     int f64 = w->run.model->f64;
     double loss = 0, kept = real_get(f64, x, i);
     real_set(f64, x, i, at);
+    rows_begin(w);
     w->run.model->step(&w->run);
     for (int k = 0; k < w->run.model->nlosses; k++)
         loss += w->run.loss[k];

@@ -18,39 +18,39 @@ struct Optim {
     OptimKind kind;
     int f64;
     int64_t n, steps;
+    double c1, c2;              /* Adam's corrections of the bias at this step */
     int nstates;
     void *state[2];             /* momentum or first moment; second moment */
 };
 
 #define OPTIM_KERNELS(T, SUFFIX, ROOT)                                                                                  \
-    static void sgd_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g)                                  \
+    static void sgd_##SUFFIX(T lr, T *restrict x, const T *restrict g, Stretch at)                                      \
     {                                                                                                                   \
-        for (int64_t i = 0; i < o->n; i++)                                                                              \
+        for (int64_t i = at.from; i < at.from + at.n; i++)                                                              \
             x[i] -= lr * g[i];                                                                                          \
     }                                                                                                                   \
                                                                                                                         \
-    static void momentum_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g)                             \
+    static void momentum_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g, Stretch at)                 \
     {                                                                                                                   \
         T *restrict m = o->state[0];                                                                                    \
         T decay = (T)o->spec.weight_decay, keep = (T)o->spec.momentum;                                                  \
         T old = o->steps == 1 ? 0 : keep, look = o->spec.nesterov ? keep : 0, own = o->spec.nesterov ? 1 : 0;           \
-        for (int64_t i = 0; i < o->n; i++) {                                                                            \
+        for (int64_t i = at.from; i < at.from + at.n; i++) {                                                            \
             T d = g[i] + decay * x[i];                                                                                  \
             m[i] = old * m[i] + d;                                                                                      \
             x[i] -= lr * (own > 0 ? d + look * m[i] : m[i]);                                                            \
         }                                                                                                               \
     }                                                                                                                   \
                                                                                                                         \
-    static void adam_##SUFFIX(const Optim *o, double lr, T *restrict x, const T *restrict g)                            \
+    static void adam_##SUFFIX(const Optim *o, double lr, T *restrict x, const T *restrict g, Stretch at)                \
     {                                                                                                                   \
         T *restrict m = o->state[0], *restrict v = o->state[1];                                                         \
         const OptimSpec *s = &o->spec;                                                                                  \
-        double c1 = 1 - pow(s->beta1, (double)o->steps), c2 = 1 - pow(s->beta2, (double)o->steps);                      \
         bool decoupled = o->kind == OPTIM_ADAMW;                                                                        \
         T shrink = decoupled ? (T)(1 - lr * s->weight_decay) : 1, decay = decoupled ? 0 : (T)s->weight_decay;           \
         T b1 = (T)(1 - s->beta1), keep2 = (T)s->beta2, b2 = (T)(1 - s->beta2), eps = (T)s->eps;                         \
-        T size = (T)(lr / c1), scale = (T)sqrt(c2);                                                                     \
-        for (int64_t i = 0; i < o->n; i++) {                                                                            \
+        T size = (T)(lr / o->c1), scale = (T)sqrt(o->c2);                                                               \
+        for (int64_t i = at.from; i < at.from + at.n; i++) {                                                            \
             T p = x[i] * shrink, d = g[i] + decay * p;                                                                  \
             m[i] += (d - m[i]) * b1;                                                                                    \
             v[i] = v[i] * keep2 + b2 * d * d;                                                                           \
@@ -58,28 +58,12 @@ struct Optim {
         }                                                                                                               \
     }                                                                                                                   \
                                                                                                                         \
-    static void lazy_##SUFFIX(const Optim *o, double lr, T *restrict x, const T *restrict g)                            \
-    {                                                                                                                   \
-        T *restrict m = o->state[0], *restrict v = o->state[1];                                                         \
-        const OptimSpec *s = &o->spec;                                                                                  \
-        double c1 = 1 - pow(s->beta1, (double)o->steps), c2 = 1 - pow(s->beta2, (double)o->steps);                      \
-        T b1 = (T)(1 - s->beta1), keep2 = (T)s->beta2, b2 = (T)(1 - s->beta2), eps = (T)s->eps;                         \
-        T size = (T)(lr / c1), scale = (T)sqrt(c2);                                                                     \
-        for (int64_t i = 0; i < o->n; i++) {                                                                            \
-            if (!(g[i] < 0 || g[i] > 0))                                                                                \
-                continue;                                                                                               \
-            m[i] += (g[i] - m[i]) * b1;                                                                                 \
-            v[i] = v[i] * keep2 + b2 * g[i] * g[i];                                                                     \
-            x[i] -= size * (m[i] / (ROOT(v[i]) / scale + eps));                                                         \
-        }                                                                                                               \
-    }                                                                                                                   \
-                                                                                                                        \
-    static void rmsprop_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g)                              \
+    static void rmsprop_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g, Stretch at)                  \
     {                                                                                                                   \
         T *restrict m = o->state[0], *restrict v = o->state[1];                                                         \
         T decay = (T)o->spec.weight_decay, keep = (T)o->spec.momentum, alpha = (T)o->spec.alpha, eps = (T)o->spec.eps;  \
         T fresh = (T)(1 - o->spec.alpha);                                                                               \
-        for (int64_t i = 0; i < o->n; i++) {                                                                            \
+        for (int64_t i = at.from; i < at.from + at.n; i++) {                                                            \
             T d = g[i] + decay * x[i];                                                                                  \
             v[i] = v[i] * alpha + fresh * d * d;                                                                        \
             m[i] = keep * m[i] + d / (ROOT(v[i]) + eps);                                                                \
@@ -87,38 +71,35 @@ struct Optim {
         }                                                                                                               \
     }                                                                                                                   \
                                                                                                                         \
-    static void adagrad_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g)                              \
+    static void adagrad_##SUFFIX(const Optim *o, T lr, T *restrict x, const T *restrict g, Stretch at)                  \
     {                                                                                                                   \
         T *restrict v = o->state[0];                                                                                    \
         T decay = (T)o->spec.weight_decay, eps = (T)o->spec.eps;                                                        \
-        for (int64_t i = 0; i < o->n; i++) {                                                                            \
+        for (int64_t i = at.from; i < at.from + at.n; i++) {                                                            \
             T d = g[i] + decay * x[i];                                                                                  \
             v[i] += d * d;                                                                                              \
             x[i] -= lr * (d / (ROOT(v[i]) + eps));                                                                      \
         }                                                                                                               \
     }                                                                                                                   \
                                                                                                                         \
-    static void optim_##SUFFIX(const Optim *o, double lr, T *x, const T *g)                                             \
+    static void optim_##SUFFIX(const Optim *o, double lr, T *x, const T *g, Stretch at)                                 \
     {                                                                                                                   \
         switch (o->kind) {                                                                                              \
         case OPTIM_SGD:                                                                                                 \
             if (o->nstates == 0)                                                                                        \
-                sgd_##SUFFIX(o, (T)lr, x, g);                                                                           \
+                sgd_##SUFFIX((T)lr, x, g, at);                                                                          \
             else                                                                                                        \
-                momentum_##SUFFIX(o, (T)lr, x, g);                                                                      \
+                momentum_##SUFFIX(o, (T)lr, x, g, at);                                                                  \
             break;                                                                                                      \
         case OPTIM_ADAM:                                                                                                \
         case OPTIM_ADAMW:                                                                                               \
-            if (o->spec.lazy)                                                                                           \
-                lazy_##SUFFIX(o, lr, x, g);                                                                             \
-            else                                                                                                        \
-                adam_##SUFFIX(o, lr, x, g);                                                                             \
+            adam_##SUFFIX(o, lr, x, g, at);                                                                             \
             break;                                                                                                      \
         case OPTIM_RMSPROP:                                                                                             \
-            rmsprop_##SUFFIX(o, (T)lr, x, g);                                                                           \
+            rmsprop_##SUFFIX(o, (T)lr, x, g, at);                                                                       \
             break;                                                                                                      \
         case OPTIM_ADAGRAD:                                                                                             \
-            adagrad_##SUFFIX(o, (T)lr, x, g);                                                                           \
+            adagrad_##SUFFIX(o, (T)lr, x, g, at);                                                                       \
             break;                                                                                                      \
         }                                                                                                               \
     }
@@ -159,13 +140,24 @@ void optim_reset(Optim *o)
         memset(o->state[s], 0, (size_t)o->n * (o->f64 ? sizeof(double) : sizeof(float)));
 }
 
-void optim_step(Optim *o, double lr, void *x, const void *g)
+/* Plain SGD does nothing where the gradient is 0; lazy Adam by its definition (PyTorch's SparseAdam): a row's moments
+ * rest while it has no gradient. */
+bool optim_is_rowwise(const Optim *o, bool *only_rows)
+{
+    *only_rows = o->spec.lazy;
+    return (o->kind == OPTIM_SGD && o->nstates == 0) || o->spec.lazy;
+}
+
+void optim_step(Optim *o, double lr, void *x, const void *g, const Stretch *stretch, int64_t n)
 {
     o->steps++;
-    if (o->f64)
-        optim_f64(o, lr, x, g);
-    else
-        optim_f32(o, lr, x, g);
+    o->c1 = 1 - pow(o->spec.beta1, (double)o->steps);
+    o->c2 = 1 - pow(o->spec.beta2, (double)o->steps);
+    for (int64_t i = 0; i < n; i++)
+        if (o->f64)
+            optim_f64(o, lr, x, g, stretch[i]);
+        else
+            optim_f32(o, lr, x, g, stretch[i]);
 }
 
 int optim_state(Optim *o, void **state, int64_t **steps)

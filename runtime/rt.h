@@ -183,11 +183,14 @@ int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);    
 void options_free(Options *);
 void options_help(const AdModel *, const Options *, FILE *);
 
-/* optim.c: sgd adam adamw rmsprop adagrad on flat arrays (conventions of PyTorch), both element types */
+/* optim.c: sgd adam adamw rmsprop adagrad on flat arrays (conventions of PyTorch), both element types. rowwise: it leaves
+ * alone what has no gradient, so that the stretches of such elements may be left out. */
+typedef struct { int64_t from, n; } Stretch;            /* of the flat arrays */
 typedef struct Optim Optim;
 Optim *optim_new(const OptimSpec *, int f64, int64_t n);
 void optim_reset(Optim *);                              /* as new, for the next restart */
-void optim_step(Optim *, double lr, void *x, const void *g);
+bool optim_is_rowwise(const Optim *, bool *only_rows);  /* only_rows: a row must not be visited unless it has one */
+void optim_step(Optim *, double lr, void *x, const void *g, const Stretch *, int64_t nstretches);
 int optim_state(Optim *, void **state, int64_t **steps);        /* how many arrays of n; for checkpoints */
 int64_t optim_size(const Optim *);                      /* bytes of each of them */
 void optim_free(Optim *);
@@ -228,6 +231,9 @@ typedef struct {
     int64_t *natural;           /* [nparams] place of the natural values; at[] itself when not constrained */
     int64_t *dims;              /* of a mini-batch */
     View batch;
+    struct { int64_t n, room; } *list;      /* [nrows] of run.rows: entries of the last step, and room for them */
+    uint64_t **seen, turn;      /* [nparams][row]; see rows.c */
+    Stretch *stretch; int64_t nstretches, stretch_room;
 } Worker;
 int worker_open(Worker *, const Session *, Err *);
 void worker_close(Worker *);
@@ -241,6 +247,12 @@ double worker_eval(Worker *, int part);                 /* loss and metrics of a
 int worker_outputs(Worker *, int part, Array *outputs, Err *);
 int worker_fault(const Worker *, Err *);                /* words run->fault; EXIT_FINE when there is none */
 size_t worker_element(const Worker *);
+
+/* rows.c: gradients that are rows */
+void rows_open(Worker *);
+void rows_close(Worker *);
+void rows_begin(Worker *);                              /* before a step: clears what the last one listed */
+const Stretch *rows_stretches(Worker *, const Optim *, int64_t *n);     /* what the optimiser (or NULL) visits after a step; valid until the next call */
 
 /* lbfgs.c (Liu and Nocedal 1989, strong Wolfe), lm.c (Marquardt 1963, More 1978): one step from x, loss and g at x known;
  * 1 moved, 0 nowhere to go, -1 the loss around is not finite */

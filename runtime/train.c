@@ -139,30 +139,37 @@ static void trainer_restore_best(Trainer *t)
 
 /* ---- one step ---- */
 
-static double norm_of(const void *g, int f64, int64_t n)
+static double squares(const void *g, int f64, Stretch at)
 {
     double sum = 0;
     if (f64)
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = at.from; i < at.from + at.n; i++)
             sum += ((const double *)g)[i] * ((const double *)g)[i];
     else
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = at.from; i < at.from + at.n; i++)
             sum += (double)((const float *)g)[i] * (double)((const float *)g)[i];
-    return sqrt(sum);
+    return sum;
+}
+
+static void scale(void *g, int f64, Stretch at, double factor)
+{
+    for (int64_t i = at.from; i < at.from + at.n; i++)
+        if (f64)
+            ((double *)g)[i] *= factor;
+        else
+            ((float *)g)[i] *= (float)factor;
 }
 
 /* Scales the gradient so that its norm is at most `most` (Pascanu et al. 2013; PyTorch's 1e-6 included). */
-static void trainer_clip(Trainer *t, double most)
+static void trainer_clip(Trainer *t, double most, const Stretch *stretch, int64_t n)
 {
     int f64 = t->w->run.model->f64;
-    double factor = most / (norm_of(t->w->g, f64, t->w->n) + 1e-6);
-    if (!(factor < 1))
-        return;
-    for (int64_t i = 0; i < t->w->n; i++)
-        if (f64)
-            ((double *)t->w->g)[i] *= factor;
-        else
-            ((float *)t->w->g)[i] *= (float)factor;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += squares(t->w->g, f64, stretch[i]);
+    double factor = most / (sqrt(sum) + 1e-6);
+    for (int64_t i = 0; factor < 1 && i < n; i++)
+        scale(t->w->g, f64, stretch[i], factor);
 }
 
 static double trainer_rate(const Trainer *t)
@@ -179,10 +186,12 @@ static double trainer_rate(const Trainer *t)
 static bool trainer_move(Trainer *t, double loss)
 {
     bool moved = true;
+    int64_t n;
+    const Stretch *stretch = rows_stretches(t->w, t->optim, &n);
     if (t->options->clip > 0)
-        trainer_clip(t, t->options->clip);
+        trainer_clip(t, t->options->clip, stretch, n);
     if (t->optim)
-        optim_step(t->optim, trainer_rate(t), t->w->x, t->w->g);
+        optim_step(t->optim, trainer_rate(t), t->w->x, t->w->g, stretch, n);
     else if (t->lbfgs)
         moved = lbfgs_step(t->lbfgs, trainer_rate(t), loss) != 0;
     else

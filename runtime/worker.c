@@ -105,6 +105,7 @@ int worker_open(Worker *w, const Session *s, Err *err)
     run->work = rt_alloc(worker_work_bytes(w));
     run->seed = s->options->seed;
     w->dims = rt_alloc(((size_t)m->ndims + 1) * sizeof *w->dims);
+    rows_open(w);
     worker_use(w, PART_TRAIN);
     return EXIT_FINE;
 }
@@ -130,6 +131,7 @@ void worker_close(Worker *w)
     free(w->run.metric);
     free(w->run.work);
     free(w->dims);
+    rows_close(w);
     memset(w, 0, sizeof *w);
 }
 
@@ -204,6 +206,7 @@ double worker_step(Worker *w)
 {
     const AdModel *m = w->run.model;
     double loss = 0;
+    rows_begin(w);
     m->step(&w->run);
     for (int i = 0; i < w->nconstrained; i++) {
         int p = w->constrained[i];

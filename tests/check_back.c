@@ -407,7 +407,7 @@ static int64_t count(const int64_t *dims, int rank, const int *axes)
 }
 
 enum { SIZE = 5, ARRAYS = 8 };
-typedef struct { AdRun run; int64_t dims[16]; const void *data[ARRAYS]; void *param[ARRAYS], *grad[ARRAYS], *output[ARRAYS]; double draw[4 * ARRAYS], loss[ARRAYS], metric[ARRAYS]; } Bench;
+typedef struct { AdRun run; int64_t dims[16]; const void *data[ARRAYS]; void *param[ARRAYS], *grad[ARRAYS], *output[ARRAYS]; int64_t *rows[ARRAYS]; double draw[4 * ARRAYS], loss[ARRAYS], metric[ARRAYS]; } Bench;
 
 static double noise(int k) { return sin(1.7 * k + 0.3) * 0.8; }
 
@@ -418,7 +418,7 @@ static void set_up(Bench *b, const AdModel *m)
     for (int k = 0; k < m->ndims; k++)
         b->dims[k] = m->dims[k].kind == AD_DIM_FIXED ? m->dims[k].value : SIZE;
     m->derive(b->dims);
-    b->run = (AdRun){.model = m, .dims = b->dims, .total = SIZE, .data = b->data, .param = b->param, .grad = b->grad,
+    b->run = (AdRun){.model = m, .dims = b->dims, .total = SIZE, .data = b->data, .param = b->param, .grad = b->grad, .rows = b->rows,
                      .output = b->output, .draw = b->draw, .loss = b->loss, .metric = b->metric};
     for (int d = 0; d < m->ndata; d++) {
         int64_t n = count(b->dims, m->data[d].rank, m->data[d].axes);
@@ -431,6 +431,8 @@ static void set_up(Bench *b, const AdModel *m)
         b->data[d] = m->data[d].type == AD_REAL ? (void *)reals_ : (void *)ints;
         free(m->data[d].type == AD_REAL ? (void *)ints : (void *)reals_);
     }
+    for (int k = 0; k < m->nrows; k++)
+        b->rows[k] = calloc((size_t)b->dims[m->rows[k].count], sizeof(int64_t));
     for (int p = 0; p < m->nparams; p++) {
         int64_t n = count(b->dims, m->params[p].rank, m->params[p].axes);
         double *x = b->param[p] = calloc((size_t)n, sizeof *x);
@@ -461,6 +463,7 @@ static void tear_down(Bench *b)
         free(b->param[k]);
         free(b->grad[k]);
         free(b->output[k]);
+        free(b->rows[k]);
     }
     free(b->run.load);
     free(b->run.work);

@@ -16,7 +16,7 @@ enum { LOOP_VAR = 1024, MAX_INDEX = 2 * MAX_RANK, MAX_PARTS = 3 * MAX_RANK + 4, 
 typedef enum { RUN_LOAD, RUN_INIT, RUN_STEP, RUN_EVAL, RUN_OUTPUT, RUN_TRACE, RUN_JACOBIAN, RUNS } RunKind;
 
 /* Where values live. The first four are read only. */
-typedef enum { HOME_DATA, HOME_MASK, HOME_PARAM, HOME_HYPER, HOME_LOAD, HOME_PREV, HOME_LOCAL, HOME_WORK, HOME_GRAD, HOME_OUTPUT } Home;
+typedef enum { HOME_DATA, HOME_MASK, HOME_PARAM, HOME_HYPER, HOME_LOAD, HOME_PREV, HOME_LOCAL, HOME_WORK, HOME_GRAD, HOME_ROWS, HOME_OUTPUT } Home;
 
 typedef struct Item Item;
 typedef struct Stmt Stmt;
@@ -46,6 +46,7 @@ struct Item {
     Home home; int place;       /* place: in params, data ... */
     int nkept, kept[MAX_RANK];  /* the axes its storage has; the others are those of the loops around */
     bool on_stack;              /* HOME_LOCAL with axes: an array on the stack */
+    bool onto;                  /* it adds to what stands there: the runtime clears it */
     bool copied_out;            /* it accumulates on the stack what is a sink's */
     Block *declared;            /* of HOME_LOCAL */
     bool accumulates;           /* in a scalar of its own, stored when complete */
@@ -112,12 +113,18 @@ struct Program {
     VEC(Temp *) temp;
 };
 
+/* Of a param: the scatters that its gradient is the sum of, or none (sparse.c). A list of the rows that one adds to. */
+typedef struct { VEC(const Node *) term; } Sparse;
+typedef struct { int param, rank; Axis axis[MAX_RANK]; const Ex *row, *count; Span span; } Rows;
+
 struct Loops {
     const Graph *graph;
     const Stage *stage;
     Program *run[RUNS];
     VEC(const Node *) slot;     /* nodes that load stores, in this order in run->load */
     int *slot_of;               /* by the graph's node id: place in slot, or -1 */
+    Sparse *sparse;             /* by param */
+    VEC(Rows) rows;
 };
 
 /* walk.c: over expressions */
@@ -136,6 +143,9 @@ void item_reads(Program *, Item *);                         /* fills .read again
 Item *read_item(const Program *, const Ex *read);
 void program_prune(Program *);                              /* marks what no sink needs as dead */
 void program_order(Program *);
+
+/* sparse.c */
+void choose_sparse(Ctx *, Loops *);                         /* which gradients are rows */
 
 /* recur.c */
 bool in_ring(const Item *, const Group *);

@@ -151,6 +151,41 @@ static const Ex *program_ex(Program *p, const Ex *e) {
     return n.body;
 }
 
+/* A gradient that is rows: its scatters add to it where it stands. */
+static void sinks_of_rows(Program *p, int param) {
+    const Sparse *s = &p->loops->sparse[param];
+    const ParamDecl *d = &p->graph->params.at[param];
+    for (int k = 0; k < s->term.n; k++) {
+        Item *it = copy_node(p, s->term.at[k]);
+        it->home = HOME_GRAD;
+        it->place = param;
+        it->onto = true;
+        sink(p, SINK_ARRAY, HOME_GRAD, param, it, d->node->span, d->grad->name);
+    }
+    for (int k = 0; k < p->loops->rows.n; k++) {
+        const Rows *list = &p->loops->rows.at[k];
+        if (list->param != param)
+            continue;
+        const char *name = arena_printf(p->ctx->arena, "%s_rows", d->name);
+        Item *it = program_compute(p, list->rank, list->axis, program_ex(p, list->row), name, list->span);
+        it->home = HOME_ROWS;
+        it->place = k;
+        it->node->adjoint_of = d->node;
+        sink(p, list->rank ? SINK_ARRAY : SINK_SCALAR, HOME_ROWS, k, it, list->span, name);
+    }
+}
+
+static void sinks_of_gradients(Program *p) {
+    for (int k = 0; k < p->graph->params.n; k++) {
+        const ParamDecl *d = &p->graph->params.at[k];
+        const Node *n = d->running ? d->running : d->grad;
+        if (p->loops->sparse[k].term.n)
+            sinks_of_rows(p, k);
+        else if (n && (d->running || !d->frozen))
+            sink_array(p, HOME_GRAD, k, n, n->rank, n->axis, d->node->span, n->name);
+    }
+}
+
 static void sinks_of_init(Program *p) {
     for (int k = 0; k < p->graph->params.n; k++) {
         const ParamDecl *d = &p->graph->params.at[k];
@@ -214,11 +249,7 @@ static void sinks(Program *p) {
     case RUN_STEP:
         sinks_of_asserts(p);
         sinks_of_losses(p);
-        for (int k = 0; k < g->params.n; k++) {
-            const Node *n = g->params.at[k].running ? g->params.at[k].running : g->params.at[k].grad;
-            if (n && (g->params.at[k].running || !g->params.at[k].frozen))
-                sink_array(p, HOME_GRAD, k, n, n->rank, n->axis, g->params.at[k].node->span, n->name);
-        }
+        sinks_of_gradients(p);
         break;
     case RUN_EVAL:
         sinks_of_asserts(p);

@@ -7,6 +7,7 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
     l->graph = g;
     l->stage = stage(ctx, g);
     choose_slots(ctx, l);
+    choose_sparse(ctx, l);
     for (int k = 0; k < RUNS; k++) {
         Program *p = l->run[k] = program_new(ctx, l, (RunKind)k);
         recurrences(p);

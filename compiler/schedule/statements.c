@@ -157,6 +157,8 @@ static void begin_array(Program *p, Stmt *at, Item *it) {
 }
 
 static void lower_begin(Program *p, Stmt *at, Item *it) {
+    if (it->onto)
+        return;
     if (!it->accumulates) {
         begin_array(p, at, it);
     } else if (it->node->reduce == R_ARGMAX || it->node->reduce == R_ARGMIN) {

@@ -1,17 +1,14 @@
 static void step(AdRun *run)
 {
     const int64_t n = run->dims[0];
-    const int64_t users = run->dims[1];
     const int64_t *restrict u = run->data[0];
     const real *restrict y = run->data[1];
     const real *restrict P = run->param[0];
     real *restrict dP = run->grad[0];
+    int64_t *restrict P_rows = run->rows[0];
 
     /* gather.ad:6: loss sum((P[u] - y)^2) */
     ad_treef sum_total = {0};
-
-    /* backward of gather.ad:6 */
-    memset(dP, 0, sizeof(real) * (size_t)users);
 
     for (int64_t i = 0; i < n; i++) {
         const int64_t u_i = u[i];
@@ -20,6 +17,7 @@ static void step(AdRun *run)
         ad_addf(&sum_total, t * t);
         /* backward of gather.ad:6 */
         dP[u_i] += 2.0f * t;
+        P_rows[i] = u_i;
     }
 
     /* gather.ad:6: loss sum((P[u] - y)^2) */

@@ -310,6 +310,23 @@ static bool overrun(Case *c, const AdRun *run) {
     return false;
 }
 
+/* A gradient with rows is 0 everywhere but in them. */
+static bool beside_rows(const AdRun *run, int p, int64_t count) {
+    const AdModel *m = run->model;
+    bool has_rows = false;
+    int64_t width = m->params[p].rank ? count / run->dims[m->params[p].axes[0]] : 1;
+    double *g = run->grad[p];
+    for (int k = 0; k < m->nrows; k++)
+        for (int64_t i = 0; m->rows[k].param == p && i < run->dims[m->rows[k].count]; i++) {
+            memset(g + run->rows[k][i] * width, 0, sizeof(double) * (size_t)width);
+            has_rows = true;
+        }
+    for (int64_t i = 0; has_rows && i < count; i++)
+        if (g[i] != 0)
+            return true;
+    return false;
+}
+
 static void call_all(Case *c, AdRun *run) {
     const AdModel *m = run->model;
     Interp *I = &c->interp;
@@ -320,6 +337,9 @@ static void call_all(Case *c, AdRun *run) {
         compare(c, "loss", m->losses[i].name ? m->losses[i].name : "", &I->losses.at[i].value, AD_REAL, &run->loss[i]);
     for (int i = 0; i < m->nparams; i++)
         compare(c, "gradient", m->params[i].name, &named(I->params.at, I->params.n, m->params[i].name)->grad, AD_REAL, run->grad[i]);
+    for (int i = 0; i < m->nparams; i++)
+        if (beside_rows(run, i, val_count(&named(I->params.at, I->params.n, m->params[i].name)->value)))
+            verdict(c, DIFFERS, "a gradient beside its rows");
     for (int i = 0; i < m->nlosses; i++)
         run->loss[i] = NAN;
     m->eval(run);
@@ -362,6 +382,9 @@ void run_case(Case *c, const AdModel *m) {
     run.mask = arena_alloc(a, sizeof(void *) * (size_t)(m->ndata + 1));
     run.param = arena_alloc(a, sizeof(void *) * (size_t)(m->nparams + 1));
     run.grad = arena_alloc(a, sizeof(void *) * (size_t)(m->nparams + 1));
+    run.rows = arena_alloc(a, sizeof(int64_t *) * (size_t)(m->nrows + 1));
+    for (int k = 0; k < m->nrows; k++)
+        run.rows[k] = arena_alloc(a, sizeof(int64_t) * (size_t)run.dims[m->rows[k].count]);
     run.draw = arena_alloc(a, sizeof(double) * (size_t)(4 * m->nparams + 4));
     run.output = arena_alloc(a, sizeof(void *) * (size_t)(m->noutputs + 1));
     run.loss = arena_alloc(a, sizeof(double) * (size_t)(m->nlosses + 1));
