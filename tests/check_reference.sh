@@ -160,6 +160,24 @@ optimizers() {
   optimizer lbfgs 'lbfgs(history = 10)'
 }
 
+# ---- gathered params: what a batch does not mention does not move ----
+
+gather() {
+  name=$1
+  shift
+  losses "gathered rows follow PyTorch: $name" gathers "gathers_loss_$name" 1e-9 --data "$models/data/ratings.csv" \
+    --init "$reference/gathers.safetensors" --epochs 5 "$@"
+}
+
+gathers() {
+  build gathers "$reference/gathers.ad" || return
+  gather sgd --optimizer 'sgd(lr = 0.1)'
+  gather sgd_clip --optimizer 'sgd(lr = 1)' --clip 0.05
+  gather momentum --optimizer 'sgd(lr = 0.02, momentum = 0.9)'
+  gather adam --optimizer 'adam(lr = 0.01)'
+  gather lazy --optimizer 'adam(lr = 0.01, eps = 1e-16, lazy = true)'
+}
+
 "${CC:-cc}" -std=c11 -D_POSIX_C_SOURCE=200809L -O1 "$reference/compare.c" -o compare -lm || exit 1
 factorise_checks
 diverges
@@ -168,6 +186,7 @@ hessian linear "$iris"
 hessian logistic "$cancer"
 tanh_derivatives
 optimizers
+gathers
 
 echo "1..$((passed + failed))"
 echo "# $passed passed, $failed failed"

@@ -185,6 +185,70 @@ def tanh(rng):
         print("%-18s %.12f" % (name, losses[-1]))
 
 
+# ---- gathered params: sparse gradients ----
+
+class Both:
+    """Two optimizers as one: PyTorch's SparseAdam takes no dense gradients. (It adds its eps elsewhere than Adam.)"""
+
+    def __init__(self, *each):
+        self.each = each
+
+    def zero_grad(self):
+        for one in self.each:
+            one.zero_grad()
+
+    def step(self):
+        for one in self.each:
+            one.step()
+
+
+GATHERS = {
+    "sgd": (None, lambda rows, dense: torch.optim.SGD(rows + dense, lr=0.1)),
+    "sgd_clip": (0.05, lambda rows, dense: torch.optim.SGD(rows + dense, lr=1)),
+    "momentum": (None, lambda rows, dense: torch.optim.SGD(rows + dense, lr=0.02, momentum=0.9)),
+    "adam": (None, lambda rows, dense: torch.optim.Adam(rows + dense, lr=0.01)),
+    "lazy": (None, lambda rows, dense: Both(torch.optim.SparseAdam(rows, lr=0.01, eps=1e-16), torch.optim.Adam(dense, lr=0.01, eps=1e-16))),
+}
+
+
+def gathers(rng):
+    rows = table("ratings.csv")
+    u, v, stars = labels(rows, 0), labels(rows, 1), torch.tensor(numbers(rows, 2, 3)[:, 0])
+    people, films = int(u.max()) + 1, int(v.max()) + 1
+    p = draw(rng, -1, 1, P=(people, 3), Q=(films, 3), level=(films,), c=())
+    with torch.no_grad():
+        p["level"].zero_()
+        p["c"].fill_(3)
+    start = {name: tensor.detach().clone() for name, tensor in p.items()}
+    save_params("gathers.safetensors", p)
+    friend = (u * 7 + 3) % people
+    for name, (clip, make) in GATHERS.items():
+        sparse = name == "lazy"
+        tables = {key: torch.nn.Parameter(start[key].clone().reshape(len(start[key]), -1)) for key in ("P", "Q", "level")}
+        c = torch.nn.Parameter(start["c"].clone())
+        optimizer = make(list(tables.values()), [c])
+
+        def pick(key, index):
+            return torch.nn.functional.embedding(index, tables[key], sparse=sparse)
+
+        epochs = []
+        for _ in range(5):
+            total = 0
+            for at in range(0, len(u), 20):
+                b = slice(at, at + 20)
+                score = ((pick("P", u[b]) + 0.5 * pick("P", friend[b])) * pick("Q", v[b])).sum(1) + pick("level", v[b])[:, 0] + c
+                loss = ((score - stars[b]) ** 2).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                if clip:
+                    torch.nn.utils.clip_grad_norm_([*tables.values(), c], clip)
+                optimizer.step()
+                total += loss.item() * len(u[b])
+            epochs.append(total / len(u))
+        save("gathers_loss_" + name, epochs)
+        print("%-18s %.12f" % (name, epochs[-1]))
+
+
 if __name__ == "__main__":
-    for seed, make in enumerate([factorise, mlp, linear, logistic, tanh]):
+    for seed, make in enumerate([factorise, mlp, linear, logistic, tanh, gathers]):
         make(np.random.default_rng(seed))
