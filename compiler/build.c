@@ -65,6 +65,48 @@ static const Ex *project(const Builder *b, const Ex *guard, const bool *used) {
     return build_read(&bare, &n);
 }
 
+/* ---------------------------------------------------------------- rows of different lengths */
+
+/* A row whose length depends on an index is stored in a full one: j in i+1:n is an axis over 0..n-1. What is read there
+ * in range for j > i may not be for the others, so it becomes a guarded read, and the range a guard. */
+typedef struct { const Builder *b; Facts facts; } Full;
+
+static const Ex *read_beyond(void *data, const Ex *e) {
+    const Full *full = data;
+    for (int a = 0; e->op == OP_READ && a < e->nargs; a++)
+        if (e->arg[a]->has_var && !prove_in_range(full->b->ctx, e->arg[a], e->node->axis[a].size, &full->facts))
+            return ex_read(full->b->ctx, e->node, e->arg, true);
+    return NULL;
+}
+
+static bool is_ragged(const Index *x) { return x->lo->has_var || x->hi->has_var; }
+
+static void guard_reads(const Builder *b, Build *n, const bool *used) {
+    Ctx *ctx = b->ctx;
+    Range range[256], full[256];
+    Facts outer = outer_facts(b, range);
+    Full f = {.b = b, .facts = {.range = full}};
+    int *count = &f.facts.nranges;
+    bool any = false;
+    for (int k = 0; k < b->nouter; k++) {
+        const Index *x = &b->outer[k];
+        const Ex *lo = is_ragged(x) ? lower_bound(ctx, x->lo, &outer) : x->lo, *hi = is_ragged(x) ? upper_bound(ctx, x->hi, &outer) : x->hi;
+        any |= used[x->var] && is_ragged(x);
+        full[(*count)++] = (Range){x->var, lo && prove_nonnegative(ctx, lo, NULL) ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
+    }
+    for (int k = 0; k < n->rank; k++) {
+        const Ex *size = n->axis[k].size, *most = size->has_var ? upper_bound(ctx, size, &outer) : size;
+        any |= size->has_var;
+        full[(*count)++] = (Range){n->axis_var[k], ex_int(ctx, 0), most ? most : size};
+    }
+    for (int k = 0; k < n->nred; k++)
+        full[(*count)++] = (Range){n->red[k].var, n->red[k].lo, n->red[k].hi};
+    if (!any)
+        return;
+    n->body = ex_rebuild(ctx, n->body, read_beyond, &f);
+    n->arg = n->arg ? ex_rebuild(ctx, n->arg, read_beyond, &f) : NULL;
+}
+
 static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
     Ctx *ctx = b->ctx;
     const Ex *all = ex_bool(ctx, true);
@@ -74,9 +116,12 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
         const Ex *g = contained(b->guard[k], b, used) ? b->guard[k] : project(b, b->guard[k], used);
         all = g ? ex_and(ctx, all, g) : all;
     }
-    for (int k = 0; k < b->nouter; k++) {           /* j in i+1:n is an axis over 0..n-1 */
+    for (int k = 0; k < n->rank; k++)
+        if (n->axis[k].size->has_var)
+            all = ex_and(ctx, all, ex2(ctx, OP_LT, ex_var(ctx, n->axis_var[k]), n->axis[k].size));
+    for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
-        if (!used[x->var] || (!x->lo->has_var && !x->hi->has_var))
+        if (!used[x->var] || !is_ragged(x))
             continue;
         const Ex *v = ex_var(ctx, x->var);
         const Ex *in = ex_and(ctx, ex2(ctx, OP_LE, x->lo, v), ex2(ctx, OP_LT, v, x->hi));
@@ -84,6 +129,20 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
             all = ex_and(ctx, all, in);
     }
     return all;
+}
+
+const Ex *full_size(const Builder *b, const Ex *size) {
+    Range range[256];
+    Facts facts = outer_facts(b, range);
+    return size->has_var ? upper_bound(b->ctx, size, &facts) : size;
+}
+
+void build_guarded(const Builder *b, Build *n) {
+    bool used[VAR_SCOPE + 4096] = {0};
+    for (int k = 0; k < b->nouter; k++)
+        used[b->outer[k].var] = true;
+    guard_reads(b, n, used);
+    n->body = ex_where(b->ctx, guard_for(b, n, used), n->body, identity_of(b->ctx, n->reduce, n->body->type));
 }
 
 typedef struct { int from[MAX_RANK]; const Ex *to[MAX_RANK]; int n; } Replace;
@@ -126,15 +185,12 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
 }
 
 static bool add_own(const Builder *b, const Build *own, Build *n, const Ex **index) {
-    Range range[256];
-    Facts facts = outer_facts(b, range);
     for (int k = 0; k < own->rank; k++) {
         if (n->rank == MAX_RANK)
             return false;
         Axis *axis = &n->axis[n->rank];
         *axis = own->axis[k];
-        if (axis->size->has_var)
-            axis->size = upper_bound(b->ctx, axis->size, &facts);
+        axis->size = full_size(b, axis->size);
         if (!axis->size)
             return false;
         n->axis_var[n->rank] = own->axis_var[k];
@@ -234,9 +290,10 @@ const Ex *build_read(const Builder *b, const Build *given) {
         continue;
     const Build *own = &simpler;
     collect(b, own, used);
-    for (int k = 0; k < own->rank; k++)             /* a row whose length depends on an index is stored in a full one */
+    for (int k = 0; k < own->rank; k++)
         if (own->axis[k].size->has_var)
             use(ctx, own->axis[k].size, used);
+    guard_reads(b, &simpler, used);
     const Ex *guard = guard_for(b, own, used);
     Build n = {.name = own->name, .span = own->span, .reduce = own->reduce, .arg = own->arg, .nred = own->nred};
     n.body = ex_where(ctx, guard, own->body, identity_of(ctx, own->reduce, own->body->type));

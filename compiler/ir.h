@@ -255,6 +255,10 @@ typedef struct {
     const char *name; Span span; int let;
 } Build;
 const Ex *build_read(const Builder *, const Build *);
+/* The same care for nodes that are built over all variables in scope: a row's length as that of the longest, or NULL; a
+ * body that stands behind what it needs for all values of the variables. */
+const Ex *full_size(const Builder *, const Ex *size);
+void build_guarded(const Builder *, Build *);
 bool is_leaf(const Node *);
 void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
 void print_node_name(const Node *, Str *);

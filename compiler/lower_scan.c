@@ -81,18 +81,29 @@ static int nesting(const Scan *s) {
 /* A node over all variables in scope, then the axes of one step. */
 static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, const char *name, Span span, int let) {
     Lower *L = s->L;
+    Builder b = builder(L);
+    Build step = {.body = body};
     Axis axis[MAX_RANK];
     int var[MAX_RANK], rank = 0;
     Index order[MAX_RANK];
     for (int k = 0, n = scope_order(s, with_t, order); k < n; k++) {
-        axis[rank] = (Axis){order[k].hi, order[k].dim, order[k].name};
+        axis[rank] = (Axis){full_size(&b, order[k].hi), order[k].hi->has_var ? NULL : order[k].dim, order[k].name};
         var[rank++] = order[k].var;
     }
     for (int k = 0; k < rest->rank; k++) {
-        axis[rank] = (Axis){rest->axis[k].size, rest->axis[k].dim, rest->axis[k].name};
-        var[rank++] = VAR_AXIS + rest->rank - 1 - k;
+        step.axis[k] = (Axis){rest->axis[k].size, rest->axis[k].dim, rest->axis[k].name};
+        step.axis_var[k] = var[rank] = VAR_AXIS + rest->rank - 1 - k;
+        axis[rank] = step.axis[k];
+        axis[rank++].size = full_size(&b, rest->axis[k].size);
     }
-    return node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, body, NULL, name, span, let);
+    step.rank = rest->rank;
+    build_guarded(&b, &step);
+    for (int k = 0; k < rank; k++)
+        if (!axis[k].size) {
+            ERR(L, span, "E0224", "this needs an array whose size is not known before run time");
+            axis[k].size = ex_int(L->ctx, 1);
+        }
+    return node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, step.body, NULL, name, span, let);
 }
 
 /* Reads a node of the recurrence at the current step. */

@@ -168,7 +168,7 @@ static void sinks_of_rows(Program *p, int param) {
             continue;
         const char *name = arena_printf(p->ctx->arena, "%s_rows", d->name);
         Item *it = program_compute(p, list->rank, list->axis, program_ex(p, list->row), name, list->span);
-        it->home = HOME_ROWS;
+        it->home = list->rank ? HOME_ROWS : HOME_LOCAL;
         it->place = k;
         it->node->adjoint_of = d->node;
         sink(p, list->rank ? SINK_ARRAY : SINK_SCALAR, HOME_ROWS, k, it, list->span, name);
