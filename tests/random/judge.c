@@ -255,7 +255,7 @@ static void compare(Case *c, const char *kind, const char *name, const Val *v, A
     for (int64_t i = 0; i < n && c->verdict == FINE; i++) {
         double want = v->type == T_REAL ? (double)cell[v->at[i]].value : (double)v->at[i];
         double have = type == AD_REAL ? ((const double *)got)[i] : type == AD_INT ? (double)((const int64_t *)got)[i] : ((const uint8_t *)got)[i];
-        double bound = v->type == T_REAL ? 16 * cell[v->at[i]].error : 0, allowed = fmax(fmax(1e-12 * largest, bound), 1e-290);
+        double bound = v->type == T_REAL ? 32 * cell[v->at[i]].error : 0, allowed = fmax(fmax(1e-12 * largest, bound), 1e-290);
         c->loose = c->loose || bound > 1e-12 * largest;
         double off = fabs(want - have) / allowed;
         if (!(off <= 1)) {
