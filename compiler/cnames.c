@@ -18,7 +18,7 @@ static const char reserved[] =
     " restrict return short signed sizeof static struct switch typedef union unsigned void volatile while _Bool bool true"
     " false asm typeof alignas alignof static_assert thread_local noreturn constexpr nullptr class new delete this template"
     " namespace private public protected virtual friend operator try catch throw export import module concept requires"
-    " main real run dims hyper data param grad load init step eval output trace derive work work_bytes load_bytes model"
+    " main real run dims hyper data param grad load init step eval output trace derive work work_bytes trace_bytes load_bytes model"
     " at used room most load_offsets lanes ints lane_int LANES"
     " acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 exp10 expm1 frexp ilogb ldexp log log10 log1p"
     " log2 logb modf scalbn scalbln cbrt fabs hypot pow pow10 sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint"

@@ -612,6 +612,41 @@ static const char *const run_purpose[RUNS] = {
     "Residuals and their Jacobian.",
 };
 
+/* A value of a recurrence that has an element for each of its steps. */
+static bool keeps_steps(const Item *it) {
+    bool found = false;
+    for (int k = 0; k < it->nkept && it->nring; k++)
+        found |= it->kept[k] == it->ring_index[0];
+    return found && in_work(it);
+}
+
+/* What the sweep back through a recurrence costs in memory. */
+static void steps_kept(Emit *e, const Program *p, Out *out) {
+    Str text = {0};
+    int64_t bytes = 0;
+    bool known = true;
+    for (int k = 0; k < p->item.n; k++) {
+        const Item *it = p->item.at[k];
+        if (!keeps_steps(it))
+            continue;
+        int64_t count = it->node->type == T_BOOL ? 1 : it->node->type == T_REAL && e->precision == 32 ? 4 : 8, n;
+        for (int a = 0; a < it->nkept; a++)
+            known = known && ex_is_int(it->node->axis[it->kept[a]].size, &n) && !__builtin_mul_overflow(count, n, &count);
+        known = known && !__builtin_add_overflow(bytes, count, &bytes);
+        str_add(&text, "%s%s[", text.n ? ", " : "", it->name);
+        for (int a = 0; a < it->nkept; a++) {
+            str_add(&text, "%s", a ? " * " : "");
+            emit_size(e, it->node->axis[it->kept[a]].size, it->node->axis[it->kept[a]].dim, UNARY, &text);
+        }
+        str_add(&text, "]");
+    }
+    if (text.n && known)
+        out_line(out, "/* Every step is kept, for the way back, of %s: %" PRId64 " bytes. */", text.text, bytes);
+    else if (text.n)
+        out_line(out, "/* Every step is kept, for the way back, of %s. */", text.text);
+    str_free(&text);
+}
+
 static void function(Emit *e, RunKind kind, Out *out) {
     const Program *p = e->loops->run[kind];
     Out inside = {.indent = 1}, head = {.indent = 1};
@@ -621,6 +656,8 @@ static void function(Emit *e, RunKind kind, Out *out) {
     e->at = NULL;                                           /* no name of the body is known in its head */
     heads(e, p, &head);
     out_line(out, "/* %s */", run_purpose[kind]);
+    if (kind == RUN_STEP)
+        steps_kept(e, p, out);
     out_line(out, "static void %s(AdRun *run)\n{", run_name[kind]);
     out->indent++;
     size_lines(e, "run->dims", out);
@@ -688,15 +725,16 @@ static void load_bytes(Emit *e, Out *out) {
     out_line(out, "}\n");
 }
 
-/* The same allocations, in the same order, as the heads of the functions make. */
-static void work_bytes(Emit *e, Out *out) {
+/* The same allocations, in the same order, as the heads of the functions make. The trace, which keeps every value and runs
+ * once if at all, is counted by itself. */
+static void work_bytes(Emit *e, bool trace, Out *out) {
     Out inside = {.indent = 1};
     begin_function(e, NULL);
     for (int k = 0; k < RUNS; k++) {
         const Program *p = e->loops->run[k];
         bool any = false;
         e->p = p;
-        for (int i = 0; i < p->item.n; i++) {
+        for (int i = 0; i < p->item.n && (k == RUN_TRACE) == trace; i++) {
             Str count = {0};
             const Item *it = p->item.at[i];
             if (!in_work(it))
@@ -710,7 +748,7 @@ static void work_bytes(Emit *e, Out *out) {
         if (any)
             out_line(&inside, "most = used > most ? used : most;");
     }
-    out_line(out, "static size_t work_bytes(const int64_t *dims)\n{");
+    out_line(out, "static size_t %s_bytes(const int64_t *dims)\n{", trace ? "trace" : "work");
     out->indent++;
     size_lines(e, "dims", out);
     bool sizes = false;
@@ -849,7 +887,8 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
             function(&e, (RunKind)k, &out);
     derive(&e, &out);
     load_bytes(&e, &out);
-    work_bytes(&e, &out);
+    work_bytes(&e, false, &out);
+    work_bytes(&e, true, &out);
     emit_tables(&e, &out);
     str_addn(text, out.text.text, out.text.n);
     str_free(&out.text);

@@ -12,7 +12,7 @@
 
 enum { FOR_CODE = 1, FOR_CHECK = 2, FOR_FMT = 4, FOR_EXPLAIN = 8, FOR_DATA = 16, FOR_FILES = 32, FOR_ALL = 63, FOR_MODEL = FOR_CODE | FOR_CHECK };
 
-enum { OPT_EMIT = 256, OPT_PRECISION, OPT_DUMP, OPT_SKIP, OPT_VERIFY, OPT_STANDALONE, OPT_DATA, OPT_COLOR, OPT_CHECK };
+enum { OPT_EMIT = 256, OPT_PRECISION, OPT_DUMP, OPT_SKIP, OPT_VERIFY, OPT_STANDALONE, OPT_DATA, OPT_COLOR, OPT_CHECK, OPT_KEEP };
 
 typedef struct { const char *name; int key; int argument; int where; const char *left, *help; } Row;
 
@@ -24,6 +24,8 @@ static const Row rows[] = {
     {NULL, 'D', required_argument, FOR_MODEL, "-D NAME=VALUE", "fix the size of a dim"},
     {"precision", OPT_PRECISION, required_argument, FOR_MODEL, "--precision=f32|f64", "the element type of 'real'"},
     {NULL, 'O', required_argument, FOR_MODEL, "-O0 .. -O3", "how hard adc itself optimises (-O3)"},
+    {"keep", OPT_KEEP, required_argument, FOR_MODEL, "--keep=BYTES",
+     "recurrences: what of their steps is stored, and not\ncomputed again on the way back (32000000)"},
     {"data", OPT_DATA, required_argument, FOR_DATA, "--data FILE",
      "build, run: specialise to the sizes of this data;\n"
      "NAME=FILE[#COLUMNS] gives one array"},
@@ -102,7 +104,7 @@ static bool unknown(const char *what, const char *word, const char *const *words
 static bool unknown_option(const Command *command, char **argv)
 {
     static const char *const spellings[] = {
-        "--emit", "--precision", "--data", "--standalone", "--color", "--dump", "--skip", "--verify", "--check", "--version",
+        "--emit", "--precision", "--keep", "--data", "--standalone", "--color", "--dump", "--skip", "--verify", "--check", "--version",
         "--help", "--", "-o", "-D", "-O0", "-O1", "-O2", "-O3", "-g", "-I", "-MD", "-MF", "-MT", "-MP", "-Werror", "-w", "-h",
     };
     const char *more = command->kind == CMD_RUN ? "options of the trainer follow '--'" : "see adc --help";
@@ -250,6 +252,19 @@ static int choose(const char *option, const char *word, const char *const *words
     return -1;
 }
 
+static bool take_keep(CompileOptions *o, const char *text)
+{
+    char *end;
+    errno = 0;
+    long long bytes = strtoll(text, &end, 10);
+    if (end == text || *end || errno || bytes < 0) {
+        complain(STATUS_USAGE, "'--keep' cannot be '%s': it is a number of bytes", text);
+        return false;
+    }
+    o->keep = bytes ? bytes : 1;
+    return true;
+}
+
 static bool take_option(Command *command, int key, int argc, char **argv)
 {
     static const char *const precisions[] = {"f32", "f64"}, *const colors[] = {"never", "always", "auto"};
@@ -278,6 +293,7 @@ static bool take_option(Command *command, int key, int argc, char **argv)
         which = choose("--precision", optarg, precisions, 2);
         o->precision = which == 0 ? 32 : 64;
         return which >= 0;
+    case OPT_KEEP: return take_keep(o, optarg);
     case OPT_COLOR: return (o->color = optarg ? choose("--color", optarg, colors, 3) : 1) >= 0;
     }
     return false;

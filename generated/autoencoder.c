@@ -491,6 +491,13 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(real), n * F);    /* eval: x_part */
     used = ad_room(used, sizeof(real), n * F);    /* eval: v_2 */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t n = dims[0];
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), n * F);    /* trace: x */
     used = ad_room(used, sizeof(real), n * K);    /* trace: code_2 */
     used = ad_room(used, sizeof(real), n * K);    /* trace: code_sum */
@@ -605,7 +612,7 @@ const AdModel autoencoder_model = {
     .nmetrics = 1, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 4, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

@@ -267,6 +267,13 @@ static size_t work_bytes(const int64_t *dims)
     size_t used, most = 0;
     used = ad_room(0, sizeof(real), m * N);    /* load: v */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t m = dims[0];
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), m * N);    /* trace: J_sum_sum */
     most = used > most ? used : most;
     return most;
@@ -345,7 +352,7 @@ const AdModel factorise_model = {
     .nmetrics = 1, .metrics = model_metrics,
     .noutputs = 2, .outputs = model_outputs,
     .nsettings = 3, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

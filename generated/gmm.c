@@ -533,6 +533,13 @@ static size_t work_bytes(const int64_t *dims)
     most = used > most ? used : most;
     used = ad_room(0, sizeof(real), n * KINDS);    /* output: density */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t n = dims[0];
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), n * KINDS * D);    /* trace: z */
     used = ad_room(used, sizeof(real), n * KINDS * D);    /* trace: z_sum */
     used = ad_room(used, sizeof(real), n * KINDS);    /* trace: density */
@@ -634,7 +641,7 @@ const AdModel gmm_model = {
     .nlosses = 2, .losses = model_losses,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 4, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

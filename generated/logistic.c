@@ -241,6 +241,12 @@ static size_t load_bytes(const int64_t *dims)
 
 static size_t work_bytes(const int64_t *dims)
 {
+    (void)dims;
+    return 0;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
     const int64_t n = dims[0];
     size_t used, most = 0;
     used = ad_room(0, sizeof(real), n);    /* trace: logit_of */
@@ -336,7 +342,7 @@ const AdModel logistic_model = {
     .nmetrics = 2, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 4, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

@@ -31,6 +31,7 @@ static void init(AdRun *run)
 }
 
 /* Losses and their gradients. */
+/* Every step is kept, for the way back, of h[T_2 * N * H_2], h_part[T_2 * N * H_2], g[T_2 * N * G_2], c[T_2 * N * H_2], c_part[T_2 * N * H_2]: 491520 bytes. */
 static void step(AdRun *run)
 {
     const real v0 = *(const real *)run->param[4];
@@ -260,7 +261,7 @@ static void eval(AdRun *run)
     const real *restrict W = run->param[0];
     const real *restrict R = run->param[1];
     unsigned char *work = run->work;
-    real *restrict input = ad_take(&work, sizeof(real), (int64_t)T_2 * N * G_2);
+    real *restrict input = ad_take(&work, sizeof(real), (int64_t)N * G_2);
     real *restrict g_sum = ad_take(&work, sizeof(real), (int64_t)N * G_2);
 
     /* lstm.ad:16: let first[n] = floor(early * T / 2) */
@@ -279,17 +280,20 @@ static void eval(AdRun *run)
     /* lstm.ad:19: let wanted[b in n] = sum[t in T] mark[t, b] * number[t, b] */
     real x_sum[N] = {0};
 
+    /* lstm.ad:13: let number[T, n] ~ uniform(0, 1) */
+    real number[T_2 * N];
+
+    /* lstm.ad:18: let mark[t in T, b in n] = first[b] == t or second[b] == t */
+    uint8_t mark[T_2 * N];
+
     for (int64_t t = 0; t < T_2; t++) {
         for (int64_t i = 0; i < N; i++) {
             /* lstm.ad:13: let number[T, n] ~ uniform(0, 1) */
-            const real number = (float)adrt_uniform(run->seed, UINT64_C(0x8031a80d73f6ebe0), UINT64_MAX, 32 * t + i);
+            number[t * N + i] = (float)adrt_uniform(run->seed, UINT64_C(0x8031a80d73f6ebe0), UINT64_MAX, 32 * t + i);
             /* lstm.ad:18: let mark[t in T, b in n] = first[b] == t or second[b] == t */
-            const bool mark = first[i] == (real)t || second[i] == (real)t;
+            mark[t * N + i] = first[i] == (real)t || second[i] == (real)t;
             /* lstm.ad:19: let wanted[b in n] = sum[t in T] mark[t, b] * number[t, b] */
-            x_sum[i] += number * (real)mark;
-            /* lstm.ad:28: let input[t in T, b in n, g in G] = number[t, b] * W[0, g] + mark[t, b] * W[1, g] + c0[g] + keep[g] */
-            for (int64_t g = 0; g < G_2; g++)
-                input[(t * N + i) * G_2 + g] = c0[g] + (number * W[g] + W[64 + g] * (real)mark) + (real)(g < 16 ? 1 : 0);
+            x_sum[i] += number[t * N + i] * (real)mark[t * N + i];
         }
     }
 
@@ -310,6 +314,13 @@ static void eval(AdRun *run)
             h_prev[b * H_2 + j] = v_2[b * H_2 + j];
 
     for (int64_t t = 0; t < T_2; t++) {
+        /* lstm.ad:28: let input[t in T, b in n, g in G] = number[t, b] * W[0, g] + mark[t, b] * W[1, g] + c0[g] + keep[g] */
+        for (int64_t b = 0; b < N; b++) {
+            const real number_tb = number[t * N + b];
+            const bool mark_tb = mark[t * N + b];
+            for (int64_t g = 0; g < G_2; g++)
+                input[b * G_2 + g] = c0[g] + (number_tb * W[g] + W[64 + g] * (real)mark_tb) + (real)(g < 16 ? 1 : 0);
+        }
         /* lstm.ad:31: let g[t, n, G] = input[t] + h[t-1] @ R */
         for (int64_t b = 0; b < N; b++) {
             for (int64_t g = 0; g < G_2; g++)
@@ -324,12 +335,12 @@ static void eval(AdRun *run)
         real c[N * H_2];
         for (int64_t b = 0; b < N; b++)
             for (int64_t j = 0; j < H_2; j++)
-                c[b * H_2 + j] = c_prev[b * H_2 + j] * ad_sigmoidf(input[(t * N + b) * G_2 + j] + g_sum[b * G_2 + j]) + ad_tanhf(input[(t * N + b) * G_2 + j + 32] + g_sum[b * G_2 + j + 32]) * ad_sigmoidf(input[(t * N + b) * G_2 + j + 16] + g_sum[b * G_2 + j + 16]);
+                c[b * H_2 + j] = c_prev[b * H_2 + j] * ad_sigmoidf(input[b * G_2 + j] + g_sum[b * G_2 + j]) + ad_tanhf(input[b * G_2 + j + 32] + g_sum[b * G_2 + j + 32]) * ad_sigmoidf(input[b * G_2 + j + 16] + g_sum[b * G_2 + j + 16]);
         /* lstm.ad:33: let h[t, b in n, j in H] from 0 = sigmoid(g[t, b, j + 3 * H]) * tanh(c[t, b, j]) */
         real h[N * H_2];
         for (int64_t b = 0; b < N; b++)
             for (int64_t j = 0; j < H_2; j++)
-                h[b * H_2 + j] = ad_tanhf(c[b * H_2 + j]) * ad_sigmoidf(input[(t * N + b) * G_2 + j + 48] + g_sum[b * G_2 + j + 48]);
+                h[b * H_2 + j] = ad_tanhf(c[b * H_2 + j]) * ad_sigmoidf(input[b * G_2 + j + 48] + g_sum[b * G_2 + j + 48]);
         /* lstm.ad:32: let c[t, b in n, j in H] from 0 = sigmoid(g[t, b, j]) * c[t-1, b, j] + sigmoid(g[t, b, j + H]) * tanh(g[t, b, j + 2 * H]) */
         for (int64_t b = 0; b < N; b++)
             for (int64_t j = 0; j < H_2; j++)
@@ -570,9 +581,16 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(real), (int64_t)T_2 * N * H_2);    /* step: c_part */
     used = ad_room(used, sizeof(real), (int64_t)N * G_2);    /* step: dg */
     most = used > most ? used : most;
-    used = ad_room(0, sizeof(real), (int64_t)T_2 * N * G_2);    /* eval: input */
+    used = ad_room(0, sizeof(real), (int64_t)N * G_2);    /* eval: input */
     used = ad_room(used, sizeof(real), (int64_t)N * G_2);    /* eval: g_sum */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    (void)dims;
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), (int64_t)T_2 * N * G_2);    /* trace: input */
     used = ad_room(used, sizeof(real), (int64_t)T_2 * N * G_2);    /* trace: g */
     used = ad_room(used, sizeof(real), (int64_t)N * G_2);    /* trace: g_sum */
@@ -668,7 +686,7 @@ const AdModel lstm_model = {
     .nlosses = 1, .losses = model_losses,
     .nmetrics = 1, .metrics = model_metrics,
     .nsettings = 4, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

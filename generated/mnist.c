@@ -650,7 +650,6 @@ static size_t load_bytes(const int64_t *dims)
 
 static size_t work_bytes(const int64_t *dims)
 {
-    const int64_t n = dims[0];
     const int64_t digits = dims[2];
     size_t used, most = 0;
     used = ad_room(0, sizeof(real), digits);    /* step: logits_sum */
@@ -662,6 +661,14 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(0, sizeof(real), digits);    /* output: logits_sum */
     used = ad_room(used, sizeof(real), digits);    /* output: p_part */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t n = dims[0];
+    const int64_t digits = dims[2];
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), n * F);    /* trace: x */
     used = ad_room(used, sizeof(real), n * H);    /* trace: z */
     used = ad_room(used, sizeof(real), n * H);    /* trace: x_sum */
@@ -780,7 +787,7 @@ const AdModel mnist_model = {
     .nmetrics = 1, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 7, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

@@ -601,6 +601,13 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(real), n);    /* output: dw_part_sum */
     used = ad_room(used, sizeof(real), n);    /* output: dw_part_sum_2 */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t n = dims[0];
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), n);    /* trace: x_sum */
     used = ad_room(used, sizeof(real), n);    /* trace: dw_part */
     used = ad_room(used, sizeof(real), (int64_t)STEPS * F);    /* trace: Hp */
@@ -708,7 +715,7 @@ const AdModel newton_model = {
     .nmetrics = 3, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 3, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

@@ -277,8 +277,6 @@ static size_t work_bytes(const int64_t *dims)
 {
     const int64_t n = dims[0];
     size_t used, most = 0;
-    used = ad_room(0, sizeof(real), n);    /* trace: fit_2 */
-    most = used > most ? used : most;
     used = ad_room(0, sizeof(real), n);    /* jacobian: db7_2 */
     used = ad_room(used, sizeof(real), n);    /* jacobian: db6_2 */
     used = ad_room(used, sizeof(real), n);    /* jacobian: db5_2 */
@@ -286,6 +284,15 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(real), n);    /* jacobian: db3_2 */
     used = ad_room(used, sizeof(real), n);    /* jacobian: db2_2 */
     used = ad_room(used, sizeof(real), n);    /* jacobian: db1_2 */
+    most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t n = dims[0];
+    size_t used, most = 0;
+    used = ad_room(0, sizeof(real), n);    /* trace: fit_2 */
     most = used > most ? used : most;
     return most;
 }
@@ -382,7 +389,7 @@ const AdModel nonlinear_model = {
     .nmetrics = 1, .metrics = model_metrics,
     .noutputs = 2, .outputs = model_outputs,
     .nsettings = 3, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .residuals = 0, .jacobian = jacobian,
 };

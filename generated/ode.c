@@ -548,9 +548,6 @@ static size_t work_bytes(const int64_t *dims)
 {
     (void)dims;
     size_t used, most = 0;
-    used = ad_room(0, sizeof(real), (int64_t)N * H);    /* trace: dt_sum_part */
-    used = ad_room(used, sizeof(real), (int64_t)N * H);    /* trace: dt_sum_part_2 */
-    most = used > most ? used : most;
     used = ad_room(0, sizeof(real), (int64_t)N * H);    /* jacobian: jacobian_part */
     used = ad_room(used, sizeof(real), (int64_t)H * N);    /* jacobian: dv_part_2 */
     used = ad_room(used, sizeof(real), (int64_t)N * N);    /* jacobian: dv_part_3 */
@@ -560,6 +557,16 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(real), (int64_t)H * N);    /* jacobian: dw_2 */
     used = ad_room(used, sizeof(real), (int64_t)H * N);    /* jacobian: dw_3 */
     used = ad_room(used, sizeof(real), (int64_t)H * N);    /* jacobian: dw_4 */
+    most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    (void)dims;
+    size_t used, most = 0;
+    used = ad_room(0, sizeof(real), (int64_t)N * H);    /* trace: dt_sum_part */
+    used = ad_room(used, sizeof(real), (int64_t)N * H);    /* trace: dt_sum_part_2 */
     most = used > most ? used : most;
     return most;
 }
@@ -644,7 +651,7 @@ const AdModel ode_model = {
     .nmetrics = 1, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 2, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .residuals = 2, .jacobian = jacobian,
 };

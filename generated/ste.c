@@ -984,6 +984,14 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(uint8_t), (int64_t)H * digits);    /* eval: big_3 */
     used = ad_room(used, sizeof(real), n * H);    /* eval: x_sum_5 */
     most = used > most ? used : most;
+    return most;
+}
+
+static size_t trace_bytes(const int64_t *dims)
+{
+    const int64_t n = dims[0];
+    const int64_t digits = dims[2];
+    size_t used, most = 0;
     used = ad_room(0, sizeof(real), n * F);    /* trace: x */
     used = ad_room(used, sizeof(real), n * digits);    /* trace: logits */
     used = ad_room(used, sizeof(real), n * digits);    /* trace: logits_sum */
@@ -1121,7 +1129,7 @@ const AdModel ste_model = {
     .nmetrics = 3, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,
     .nsettings = 6, .settings = model_settings,
-    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes,
+    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
     .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
 };

@@ -108,7 +108,8 @@ typedef struct {
 
     void (*derive)(int64_t *dims);                      /* fills the DERIVED dims from the others */
     size_t (*load_bytes)(const int64_t *dims);          /* of run->load */
-    size_t (*work_bytes)(const int64_t *dims);          /* of run->work, enough for every function below */
+    size_t (*work_bytes)(const int64_t *dims);          /* of run->work, enough for every function but trace */
+    size_t (*trace_bytes)(const int64_t *dims);         /* of run->work for trace */
     void (*load)(AdRun *);      /* what depends on data alone, once: fills run->load; asserts about data */
     void (*init)(AdRun *);      /* fills of params, arguments of draws, bounds (after load) */
     void (*step)(AdRun *);      /* run->loss[] and run->grad[] at run->param[], training mode */

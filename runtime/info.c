@@ -1,6 +1,8 @@
 /* info.c: the command info: what this trainer is, without any data. */
 #include "rt.h"
 
+#include <stdlib.h>
+
 static void info_shape(const AdModel *m, int rank, const int *axes, FILE *f)
 {
     for (int i = 0; i < rank; i++)
@@ -32,6 +34,22 @@ static void info_params(const AdModel *m, FILE *f)
     }
 }
 
+/* How much a step needs besides data, params and their gradients, when every size is known. */
+static void info_memory(const AdModel *m, FILE *f)
+{
+    int64_t *dims = rt_alloc(((size_t)m->ndims + 1) * sizeof *dims);
+    bool known = m->work_bytes && m->load_bytes;
+    for (int i = 0; i < m->ndims; i++) {
+        known = known && (m->dims[i].kind == AD_DIM_FIXED || m->dims[i].kind == AD_DIM_DERIVED);
+        dims[i] = m->dims[i].value;
+    }
+    if (known) {
+        m->derive(dims);
+        fprintf(f, "memory %zu bytes for intermediate values, %zu for what is computed once\n", m->work_bytes(dims), m->load_bytes(dims));
+    }
+    free(dims);
+}
+
 int command_info(const AdModel *m, const Options *o, FILE *f)
 {
     fprintf(f, "model %s (%s), %s\n", m->name, m->file, m->f64 ? "f64" : "f32");
@@ -56,6 +74,7 @@ int command_info(const AdModel *m, const Options *o, FILE *f)
         info_shape(m, m->outputs[i].rank, m->outputs[i].axes, f);
         fputc('\n', f);
     }
+    info_memory(m, f);
     for (int i = 0; i < o->nsettings; i++)
         if (o->setting[i].value[0])
             fprintf(f, "setting %s = %s (%s)\n", o->setting[i].key, o->setting[i].value, o->setting[i].from);

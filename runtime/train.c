@@ -307,7 +307,11 @@ static void trainer_say_diverged(Trainer *t, double loss, Outcome *outcome)
     if (at->finite_epoch)
         snprintf(finite, sizeof finite, " (last finite %s at epoch %lld)", last, (long long)at->finite_epoch);
     if (run->model->trace && run->fault.kind == AD_OK) {
+        void *work = run->work;
+        run->work = rt_alloc(run->model->trace_bytes ? run->model->trace_bytes(run->dims) : 0);
         run->model->trace(run);
+        free(run->work);
+        run->work = work;
         if (run->fault.kind == AD_FAULT_NOT_FINITE)
             snprintf(line, sizeof line, "; first non-finite value: '%s' at %s:%d", run->fault.what ? run->fault.what : "?",
                      run->model->file, run->fault.line);

@@ -139,6 +139,7 @@ bool has_run(const Graph *, RunKind);                       /* RUN_JACOBIAN is t
 void choose_slots(Ctx *, Loops *);                          /* which nodes load stores */
 Program *program_new(Ctx *, Loops *, RunKind);
 Item *program_compute(Program *, int rank, const Axis *, const Ex *body, const char *name, Span);   /* a pointwise node made here */
+Item *item_copy(Program *, const Item *);
 void item_reads(Program *, Item *);                         /* fills .read again */
 Item *read_item(const Program *, const Ex *read);
 void program_prune(Program *);                              /* marks what no sink needs as dead */
@@ -151,8 +152,12 @@ void choose_sparse(Ctx *, Loops *);                         /* which gradients a
 bool in_ring(const Item *, const Group *);
 const Group *innermost(const Item *);                        /* of its recurrences, or NULL */
 bool inner_state(const Item *);                             /* of a recurrence inside another: stored with its index in front */
+void read_states(Program *, Item *);                        /* for an item outside of recurrences that it reads PREV of */
 void recurrences(Program *);                                /* who belongs to which loop; what others read of its PREV */
 void recurrence_storage(Program *);                         /* which states are stored for every step */
+
+/* recompute.c */
+void recompute_steps(Program *);                            /* what a sweep reads of another's steps, again in its own */
 
 /* bounds.c */
 void guards_to_bounds(Program *);

@@ -31,6 +31,13 @@ static Item *item_new(Program *p, const Node *n, const Node *origin) {
     return it;
 }
 
+/* The same value once more, to be computed elsewhere. */
+Item *item_copy(Program *p, const Item *it) {
+    Item *copy = item_new(p, it->node, it->origin);
+    item_reads(p, copy);
+    return copy;
+}
+
 /* The program's own copy of a recurrence; states are filled in by finish_groups once all of it is copied. */
 static Group *copy_group(Program *p, const Group *g) {
     for (int k = 0; k < p->group.n; k++)

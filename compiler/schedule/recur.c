@@ -165,20 +165,61 @@ static void bring_starts_in(Program *p) {
     }
 }
 
+/* What the steps of one recurrence alone read, each at its own index, element by element, is made in the step. */
+static Group *used_by(const Program *p, const Item *it, int *index) {
+    Group *g = NULL;
+    for (int k = 0; k < p->item.n; k++) {
+        const Item *reader = p->item.at[k];
+        for (int r = 0; !reader->dead && !reader->leaf && r < reader->read.n; r++) {
+            const Ex *e = reader->read.at[r];
+            int at = -1;
+            if (e->node != it->node)
+                continue;
+            if (reader->nring != 1 || (g && reader->ring[0] != g))
+                return NULL;
+            g = reader->ring[0];
+            for (int a = 0; a < e->nargs; a++)
+                if (e->arg[a]->op == OP_VAR && e->arg[a]->var == reader->ring_index[0])
+                    at = a;
+            if (at < 0 || (*index >= 0 && *index != at))
+                return NULL;
+            *index = at;
+        }
+        if (!reader->dead && reader->node->kind == N_PREV && reader->first == it)
+            return NULL;
+    }
+    return g;
+}
+
+static void bring_inputs_in(Program *p) {
+    for (int k = p->item.n - 1; k >= 0; k--) {              /* readers first */
+        Item *it = p->item.at[k];
+        int index = -1;
+        if (it->dead || it->leaf || it->nring || it->keep || it->traced || it->node->kind != N_COMPUTE || it->node->reduce != R_NONE)
+            continue;
+        Group *g = used_by(p, it, &index);
+        if (g)
+            join_ring(it, g, index);
+    }
+}
+
+void read_states(Program *p, Item *it) {
+    node_rewrite(p->ctx, it->node, outside_prev, &(Reader){p, it});
+    item_reads(p, it);
+}
+
 void recurrences(Program *p) {
     for (int axis = 0; axis < MAX_RANK; axis++)
         for (int k = 0; k < p->group.n; k++)
             if (p->group.at[k]->axis == axis)
                 add_members(p, p->group.at[k]);
     for (int i = 0; p->group.n && i < p->item.n; i++) {
-        Item *it = p->item.at[i];
-        if (it->leaf)
-            continue;
-        node_rewrite(p->ctx, it->node, outside_prev, &(Reader){p, it});
-        item_reads(p, it);
+        if (!p->item.at[i]->leaf)
+            read_states(p, p->item.at[i]);
     }
     program_prune(p);
     bring_starts_in(p);
+    bring_inputs_in(p);
 }
 
 /* ---------------------------------------------------------------- storage, after placing */

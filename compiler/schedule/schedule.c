@@ -11,6 +11,7 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
     for (int k = 0; k < RUNS; k++) {
         Program *p = l->run[k] = program_new(ctx, l, (RunKind)k);
         recurrences(p);
+        recompute_steps(p);
         guards_to_bounds(p);
         fuse_items(p);
         guards_to_bounds(p);

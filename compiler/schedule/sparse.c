@@ -7,7 +7,7 @@
  * Out: what the step makes of it. Every scatter adds to run->grad where that stands, and a list says which rows it adds
  * to, here u. So nothing of the size of P is cleared, added up or copied, and an optimiser that leaves alone what has no
  * gradient touches those rows only: a step costs what its batch costs. A gradient with a dense part, of a constrained
- * param, or whose rows cannot be listed beforehand, is an array like others. */
+ * param, that load computes, or whose rows cannot be listed beforehand, is an array like others. */
 #include "loops.h"
 #include "adrt.h"
 
@@ -97,7 +97,7 @@ void choose_sparse(Ctx *ctx, Loops *l) {
             fine = fine && grad->kind == N_COMPUTE && grad->reduce == R_NONE && add_terms(ctx, grad, grad->body, &s);
         fine = fine && !shared(&s, grad, readers);
         for (int k = 0; fine && k < s.term.n; k++)
-            fine = listable(ctx, s.term.at[k]) && !taken[s.term.at[k]->id];
+            fine = listable(ctx, s.term.at[k]) && !taken[s.term.at[k]->id] && l->slot_of[s.term.at[k]->id] < 0;
         if (!fine)
             continue;
         l->sparse[p] = s;

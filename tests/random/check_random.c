@@ -100,7 +100,7 @@ static void run(Options *o) {
             uint64_t seed = o->first + (uint64_t)(done + i);
             Arena *arena = arena_new();
             const char *text = generate(arena, seed, 1 + (int)(seed % (uint64_t)o->size));
-            int skip = o->skips && seed % (uint64_t)o->skips == 1 ? 1 + (int)(seed / (uint64_t)o->skips % 3) : 0;
+            int skip = o->skips && seed % (uint64_t)o->skips == 1 ? 1 + (int)(seed / (uint64_t)o->skips % (WAYS - 1)) : 0;
             case_open(&cases[i], seed, skip, text);
             arena_free(arena);
             interpret_case(&cases[i]);
@@ -144,7 +144,7 @@ static int judge_file(Options *o, const char *path) {
         fprintf(stderr, "check_random: cannot read '%s'\n", path);
         return 3;
     }
-    for (int skip = 0; skip <= (SKIP_SIMPLIFY | SKIP_FUSE); skip++) {
+    for (int skip = 0; skip < WAYS; skip++) {
         case_open(&c, o->first, skip, ctx->source.at[file].text);
         judge(&c, &o->tools);
         printf("skip %d: %s%s%s\n", skip, verdict_names[c.verdict], *c.message ? ": " : "", c.message);
@@ -154,7 +154,7 @@ static int judge_file(Options *o, const char *path) {
     ctx_free(ctx);
     arena_free(arena);
     rmdir(o->tools.directory);
-    return o->count[FINE] == 4 ? 0 : 1;
+    return o->count[FINE] == WAYS ? 0 : 1;
 }
 
 int main(int argc, char **argv) {

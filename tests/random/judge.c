@@ -157,6 +157,10 @@ static void passes(Ctx *ctx, Case *c, int file) {
     if (!(c->skip & SKIP_SIMPLIFY))
         g = simplify(ctx, g);
     verify(ctx, g);
+    ctx->pass = "share";
+    if (!(c->skip & SKIP_SHARE))
+        g = share(ctx, g);
+    verify(ctx, g);
     ctx->pass = "fuse";
     if (!(c->skip & SKIP_FUSE))
         g = fuse(ctx, g);
@@ -176,6 +180,7 @@ void compile_case(Case *c) {
     int file = source_add(ctx, path, c->text, (int)strlen(c->text));
     ctx->options.verify = true;
     ctx->options.level = 2;
+    ctx->options.keep = c->skip & RECOMPUTE ? 1 : 0;
     fflush(stderr);
     int saved = dup(2), null = open("/tmp/adc_random_stderr", O_RDWR | O_CREAT | O_TRUNC, 0644), signo;
     dup2(null, 2);
@@ -391,7 +396,8 @@ void run_case(Case *c, const AdModel *m) {
     run.metric = arena_alloc(a, sizeof(double) * (size_t)(m->nmetrics + 1));
     run.seed = 1;
     prepare(c, &run);
-    size_t load = m->load_bytes(run.dims), work = m->work_bytes(run.dims);
+    size_t load = m->load_bytes(run.dims), work = m->work_bytes(run.dims), trace = m->trace_bytes(run.dims);
+    work = work > trace ? work : trace;
     run.load = memory(load);
     run.work = memory(work);
     int signo;

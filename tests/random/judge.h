@@ -6,7 +6,7 @@
 #include "adrt.h"
 
 typedef enum { FINE, UNDECIDED, TOO_LONG, NOT_FINITE, REJECTED, CRASHED, C_ERROR, DIFFERS, FAULTED, UNKNOWN, VERDICTS } Verdict;
-enum { SKIP_SIMPLIFY = 1, SKIP_FUSE = 2 };
+enum { SKIP_SIMPLIFY = 1, SKIP_FUSE = 2, SKIP_SHARE = 4, RECOMPUTE = 8, WAYS = 16 };     /* RECOMPUTE: store no more of recurrences than must be */
 
 typedef struct { const char *cc, *include, *directory; bool keep; } Tools;
 
