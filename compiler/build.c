@@ -81,7 +81,10 @@ static const Ex *read_beyond(void *data, const Ex *e) {
 
 static bool is_ragged(const Index *x) { return x->lo->has_var || x->hi->has_var; }
 
-static void guard_reads(const Builder *b, Build *n, const bool *used) {
+/* Some of the axis is not of the range. from_zero: an axis that no constant start shifts. */
+static bool is_part(const Index *x, bool from_zero) { return is_ragged(x) || (from_zero && !ex_is_number(x->lo, 0)); }
+
+static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_zero) {
     Ctx *ctx = b->ctx;
     Range range[256], full[256];
     Facts outer = outer_facts(b, range);
@@ -91,8 +94,9 @@ static void guard_reads(const Builder *b, Build *n, const bool *used) {
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
         const Ex *lo = is_ragged(x) ? lower_bound(ctx, x->lo, &outer) : x->lo, *hi = is_ragged(x) ? upper_bound(ctx, x->hi, &outer) : x->hi;
-        any |= used[x->var] && is_ragged(x);
-        full[(*count)++] = (Range){x->var, lo && prove_nonnegative(ctx, lo, NULL) ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
+        any |= used[x->var] && is_part(x, from_zero);
+        bool below = lo && (x->lo->has_var || from_zero) && prove_nonnegative(ctx, lo, NULL);     /* stored from 0 on, see add_outer */
+        full[(*count)++] = (Range){x->var, below ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
     }
     for (int k = 0; k < n->rank; k++) {
         const Ex *size = n->axis[k].size, *most = size->has_var ? upper_bound(ctx, size, &outer) : size;
@@ -107,12 +111,22 @@ static void guard_reads(const Builder *b, Build *n, const bool *used) {
     n->arg = n->arg ? ex_rebuild(ctx, n->arg, read_beyond, &f) : NULL;
 }
 
-static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
+static void find_call(void *data, const Ex *e) { *(bool *)data |= op_has(e->op, P_COSTLY); }
+
+/* What the rest of a full row holds is multiplied by 0 at most, which a value that is not finite survives. */
+static bool may_overflow(Ctx *ctx, const Ex *e) {
+    bool found = false;
+    ex_visit(ctx, e, find_call, &found);
+    return found;
+}
+
+static const Ex *guard_for(const Builder *b, const Build *n, const bool *used, bool from_zero) {
     Ctx *ctx = b->ctx;
     const Ex *all = ex_bool(ctx, true);
-    if (!needs_guard(ctx, n->body) && !needs_guard(ctx, n->arg))
+    bool needed = needs_guard(ctx, n->body) || needs_guard(ctx, n->arg);
+    if (!needed && !may_overflow(ctx, n->body))
         return all;
-    for (int k = 0; k < b->nguards; k++) {
+    for (int k = 0; k < b->nguards && needed; k++) {
         const Ex *g = contained(b->guard[k], b, used) ? b->guard[k] : project(b, b->guard[k], used);
         all = g ? ex_and(ctx, all, g) : all;
     }
@@ -121,7 +135,7 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
             all = ex_and(ctx, all, ex2(ctx, OP_LT, ex_var(ctx, n->axis_var[k]), n->axis[k].size));
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
-        if (!used[x->var] || !is_ragged(x))
+        if (!used[x->var] || !is_part(x, from_zero))
             continue;
         const Ex *v = ex_var(ctx, x->var);
         const Ex *in = ex_and(ctx, ex2(ctx, OP_LE, x->lo, v), ex2(ctx, OP_LT, v, x->hi));
@@ -141,8 +155,8 @@ void build_guarded(const Builder *b, Build *n) {
     bool used[VAR_SCOPE + 4096] = {0};
     for (int k = 0; k < b->nouter; k++)
         used[b->outer[k].var] = true;
-    guard_reads(b, n, used);
-    n->body = ex_where(b->ctx, guard_for(b, n, used), n->body, identity_of(b->ctx, n->reduce, n->body->type));
+    guard_reads(b, n, used, true);
+    n->body = ex_where(b->ctx, guard_for(b, n, used, true), n->body, identity_of(b->ctx, n->reduce, n->body->type));
 }
 
 typedef struct { int from[MAX_RANK]; const Ex *to[MAX_RANK]; int n; } Replace;
@@ -166,7 +180,9 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
             continue;
         const Ex *hi = upper_bound(ctx, x->hi, &facts);
         const Ex *lo = ex_int(ctx, 0), *v = ex_var(ctx, x->var);
-        if (!prove_nonnegative(ctx, x->lo, &facts))
+        if (!x->lo->has_var)
+            lo = x->lo;
+        else if (!prove_nonnegative(ctx, x->lo, &facts))
             lo = lower_bound(ctx, x->lo, &facts);
         if (!hi || !lo || rank >= MAX_RANK)
             return false;
@@ -293,8 +309,8 @@ const Ex *build_read(const Builder *b, const Build *given) {
     for (int k = 0; k < own->rank; k++)
         if (own->axis[k].size->has_var)
             use(ctx, own->axis[k].size, used);
-    guard_reads(b, &simpler, used);
-    const Ex *guard = guard_for(b, own, used);
+    guard_reads(b, &simpler, used, false);
+    const Ex *guard = guard_for(b, own, used, false);
     Build n = {.name = own->name, .span = own->span, .reduce = own->reduce, .arg = own->arg, .nred = own->nred};
     n.body = ex_where(ctx, guard, own->body, identity_of(ctx, own->reduce, own->body->type));
     memcpy(n.red, own->red, sizeof n.red);

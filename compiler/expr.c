@@ -109,9 +109,18 @@ const Ex *ex_dim(Ctx *ctx, const Dim *dim) {
     return dim->size ? dim->size : intern(ctx, (Ex){.op = OP_DIM, .type = T_INT, .dim = dim}, NULL);
 }
 
+/* Along an axis of length 1 every index in range is 0. A variable stays: that loops agree is seen by it. */
+const Ex *ex_only_index(Ctx *ctx, const Ex *index, const Ex *size) {
+    bool one = ex_is_number(size, 1) && index->op != OP_VAR && index->op != OP_CHECK;
+    return one ? ex_int(ctx, 0) : index;
+}
+
 const Ex *ex_read(Ctx *ctx, Node *node, const Ex *const *index, bool guarded) {
     Op op = guarded && node->rank > 0 ? OP_READ_IF : OP_READ;
-    return intern(ctx, (Ex){.op = op, .type = node->type, .node = node, .nargs = node->rank}, index);
+    const Ex *only[MAX_RANK];
+    for (int a = 0; a < node->rank; a++)
+        only[a] = ex_only_index(ctx, index[a], node->axis[a].size);
+    return intern(ctx, (Ex){.op = op, .type = node->type, .node = node, .nargs = node->rank}, only);
 }
 
 const Ex *ex_check(Ctx *ctx, const Ex *index, const Ex *size, Span span) {
@@ -293,6 +302,8 @@ static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
             return ex_bool(ctx, folded);
     } else if (is_const(a) && is_const(b) && fold_compare(op, number(a), number(b), &folded)) {
         return ex_bool(ctx, folded);
+    } else if (a == b && op == OP_LT) {                             /* x < x, of nan too */
+        return ex_bool(ctx, false);
     }
     return NULL;
 }
@@ -397,11 +408,37 @@ const Ex *ex_where(Ctx *ctx, const Ex *c, const Ex *a, const Ex *b) {
     return ex_raw(ctx, OP_WHERE, a->type, 3, (const Ex *[]){c, a, b});
 }
 
+/* e >= 0 is what a comparison of ints says; NULL of another condition. */
+static const Ex *says_at_least_zero(Ctx *ctx, const Ex *c) {
+    if ((c->op != OP_LT && c->op != OP_LE) || c->arg[0]->type != T_INT || c->arg[1]->type != T_INT)
+        return NULL;
+    const Ex *d = ex2(ctx, OP_SUB, c->arg[1], c->arg[0]);
+    return c->op == OP_LT ? ex2(ctx, OP_SUB, d, ex_int(ctx, 1)) : d;
+}
+
+/* d >= 0 cannot hold where c does: i < 1 and 1 <= i. */
+static bool excludes(Ctx *ctx, const Ex *c, const Ex *d) {
+    int64_t sum;
+    if (c->op == OP_AND)
+        return excludes(ctx, c->arg[0], d) || excludes(ctx, c->arg[1], d);
+    const Ex *e = says_at_least_zero(ctx, c);
+    return e && ex_is_int(ex2(ctx, OP_ADD, e, d), &sum) && sum < 0;
+}
+
+static bool contradict(Ctx *ctx, const Ex *a, const Ex *b) {
+    if (b->op == OP_AND)
+        return contradict(ctx, a, b->arg[0]) || contradict(ctx, a, b->arg[1]);
+    const Ex *d = says_at_least_zero(ctx, b);
+    return d && excludes(ctx, a, d);
+}
+
 const Ex *ex_and(Ctx *ctx, const Ex *a, const Ex *b) {
     if (is_true(a) || a == b || is_false(b))
         return b;
     if (is_false(a) || is_true(b))
         return a;
+    if (!a->has_read && !b->has_read && contradict(ctx, a, b))
+        return ex_bool(ctx, false);
     if (b->op == OP_AND && b->arg[0] == a)
         return b;
     if (a->op == OP_AND && (a->arg[0] == b || a->arg[1] == b))

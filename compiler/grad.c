@@ -179,7 +179,7 @@ static void through(BodySweep *t, const Item *item) {
     Ctx *ctx = t->s->ctx;
     const Ex *e = item->e;
     if (e->op == OP_READ || e->op == OP_READ_IF) {
-        contribute(t->s, t->var, t->nvars, t->inner, e, ex_where(ctx, item->guard, item->adj, zero(ctx)));
+        contribute(t->s, t->var, t->nvars, t->inner && t->s->inner[e->node->id], e, ex_where(ctx, item->guard, item->adj, zero(ctx)));
         return;
     }
     if (e->op == OP_WHERE) {

@@ -87,6 +87,7 @@ const Ex *ex_real(Ctx *, double), *ex_int(Ctx *, int64_t), *ex_bool(Ctx *, bool)
 const Ex *ex_var(Ctx *, int var);
 const Ex *ex_dim(Ctx *, const Dim *);               /* its normal form when it has one */
 const Ex *ex_total(Ctx *);
+const Ex *ex_only_index(Ctx *, const Ex *index, const Ex *size);
 const Ex *ex_read(Ctx *, Node *, const Ex *const *index, bool guarded);
 const Ex *ex_check(Ctx *, const Ex *index, const Ex *size, Span);
 const Ex *ex_training(Ctx *);
