@@ -67,6 +67,8 @@ static const Ex *project(const Builder *b, const Ex *guard, const bool *used) {
 
 /* ---------------------------------------------------------------- rows of different lengths */
 
+static bool made_of_dims(const Ex *size) { return size && !size->has_var && !size->has_read; }
+
 /* A row whose length depends on an index is stored in a full one: j in i+1:n is an axis over 0..n-1. What is read there
  * in range for j > i may not be for the others, so it becomes a guarded read, and the range a guard. */
 typedef struct { const Builder *b; Facts facts; } Full;
@@ -79,7 +81,7 @@ static const Ex *read_beyond(void *data, const Ex *e) {
     return NULL;
 }
 
-static bool is_ragged(const Index *x) { return x->lo->has_var || x->hi->has_var; }
+static bool is_ragged(const Index *x) { return x->lo->has_var || x->hi->has_var || x->lo->has_read || x->hi->has_read; }
 
 /* Some of the axis is not of the range. from_zero: an axis that no constant start shifts. */
 static bool is_part(const Index *x, bool from_zero) { return is_ragged(x) || (from_zero && !ex_is_number(x->lo, 0)); }
@@ -100,7 +102,7 @@ static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_
     }
     for (int k = 0; k < n->rank; k++) {
         const Ex *size = n->axis[k].size, *most = size->has_var ? upper_bound(ctx, size, &outer) : size;
-        any |= size->has_var;
+        any |= !made_of_dims(size);
         full[(*count)++] = (Range){n->axis_var[k], ex_int(ctx, 0), most ? most : size};
     }
     for (int k = 0; k < n->nred; k++)
@@ -131,7 +133,7 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used, b
         all = g ? ex_and(ctx, all, g) : all;
     }
     for (int k = 0; k < n->rank; k++)
-        if (n->axis[k].size->has_var)
+        if (!made_of_dims(n->axis[k].size))
             all = ex_and(ctx, all, ex2(ctx, OP_LT, ex_var(ctx, n->axis_var[k]), n->axis[k].size));
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
@@ -145,10 +147,43 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used, b
     return all;
 }
 
-const Ex *full_size(const Builder *b, const Ex *size) {
+/* An axis that holds what a variable runs over, when only data tell how far that is: the longest that the body reads along
+ * it. Who reads the node beyond is out of range there too. */
+typedef struct { Ctx *ctx; int var; const Ex *size; } Hull;
+
+static void note_axis(void *data, const Ex *e) {
+    Hull *h = data;
+    for (int a = 0; (e->op == OP_READ || e->op == OP_READ_IF) && a < e->nargs; a++) {
+        const Ex *at = e->arg[a]->op == OP_CHECK ? e->arg[a]->arg[0] : e->arg[a], *coefficient, *rest;
+        const Ex *size = e->node->axis[a].size;
+        if (h->size || !ex_uses_var(at, h->var) || !linear_in(h->ctx, at, h->var, &coefficient, &rest) || !ex_is_number(coefficient, 1))
+            continue;
+        if (rest->op == OP_INT && !size->has_var && !size->has_read)
+            h->size = ex2(h->ctx, OP_SUB, size, rest);
+    }
+}
+
+static const Ex *full_size(const Builder *b, const Ex *size, int var, const Build *n, bool *beyond) {
     Range range[256];
     Facts facts = outer_facts(b, range);
-    return size->has_var ? upper_bound(b->ctx, size, &facts) : size;
+    const Ex *full = size->has_var ? upper_bound(b->ctx, size, &facts) : size;
+    Hull h = {.ctx = b->ctx, .var = var};
+    if (made_of_dims(full))
+        return full;
+    ex_visit(b->ctx, n->body, note_axis, &h);
+    for (int k = 0; k < n->nred && !h.size; k++)            /* sum[l in j:K] x[l], or l over the same: no l is beyond x, so no j is */
+        if (n->red[k].lo == ex_var(b->ctx, var) || n->red[k].hi == size) {
+            h.var = n->red[k].var;
+            ex_visit(b->ctx, n->body, note_axis, &h);
+        }
+    *beyond = true;
+    return h.size;
+}
+
+const Ex *build_size(const Builder *b, const Ex *size, int var, const Build *n) {
+    bool beyond = false;
+    const Ex *full = full_size(b, size, var, n, &beyond);
+    return beyond ? NULL : full;
 }
 
 void build_guarded(const Builder *b, Build *n) {
@@ -178,13 +213,14 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
         const Index *x = &b->outer[k];
         if (!used[x->var] || x->sequential != sequential)
             continue;
-        const Ex *hi = upper_bound(ctx, x->hi, &facts);
+        bool beyond = false;
+        const Ex *hi = full_size(b, x->hi, x->var, n, &beyond);
         const Ex *lo = ex_int(ctx, 0), *v = ex_var(ctx, x->var);
         if (!x->lo->has_var)
-            lo = x->lo;
+            lo = x->lo->has_read ? lo : x->lo;
         else if (!prove_nonnegative(ctx, x->lo, &facts))
             lo = lower_bound(ctx, x->lo, &facts);
-        if (!hi || !lo || rank >= MAX_RANK)
+        if (!hi || !made_of_dims(lo) || rank >= MAX_RANK)
             return false;
         n->axis[rank] = (Axis){ex2(ctx, OP_SUB, hi, lo), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
         n->axis_var[rank] = x->var;
@@ -194,7 +230,10 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
             shift->to[shift->n] = ex2(ctx, OP_ADD, ex_var(ctx, VAR_SHIFTED + shift->n), lo);
             shift->n++;
         }
-        index[rank++] = ex2(ctx, OP_SUB, v, lo);
+        index[rank] = ex2(ctx, OP_SUB, v, lo);
+        if (beyond || x->lo->has_read)
+            index[rank] = ex_check(ctx, index[rank], n->axis[rank].size, n->span);
+        rank++;
     }
     n->rank = rank;
     return true;
@@ -206,11 +245,15 @@ static bool add_own(const Builder *b, const Build *own, Build *n, const Ex **ind
             return false;
         Axis *axis = &n->axis[n->rank];
         *axis = own->axis[k];
-        axis->size = full_size(b, axis->size);
+        bool beyond = false;
+        axis->size = full_size(b, axis->size, own->axis_var[k], own, &beyond);
         if (!axis->size)
             return false;
         n->axis_var[n->rank] = own->axis_var[k];
-        index[n->rank++] = ex_var(b->ctx, own->axis_var[k]);
+        index[n->rank] = ex_var(b->ctx, own->axis_var[k]);
+        if (beyond)
+            index[n->rank] = ex_check(b->ctx, index[n->rank], axis->size, own->span);
+        n->rank++;
     }
     return true;
 }
@@ -307,7 +350,7 @@ const Ex *build_read(const Builder *b, const Build *given) {
     const Build *own = &simpler;
     collect(b, own, used);
     for (int k = 0; k < own->rank; k++)
-        if (own->axis[k].size->has_var)
+        if (!made_of_dims(own->axis[k].size))
             use(ctx, own->axis[k].size, used);
     guard_reads(b, &simpler, used, false);
     const Ex *guard = guard_for(b, own, used, false);

@@ -418,6 +418,23 @@ static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
     str_free(&head);
 }
 
+static bool ex_checks(const Ex *e) {
+    bool found = e && e->op == OP_CHECK;
+    for (int k = 0; e && e->has_guarded && k < e->nargs; k++)
+        found = found || ex_checks(e->arg[k]);
+    return found;
+}
+
+static bool checks(const Block *b) {
+    bool found = false;
+    for (const Stmt *s = b ? b->first : NULL; s && !found; s = s->next) {
+        found = ex_checks(s->value) || ex_checks(s->arg) || checks(s->body) || checks(s->otherwise);
+        for (int k = 0; s->item && (s->kind == S_ASSIGN || s->kind == S_ACCUMULATE) && k < s->item->node->rank; k++)
+            found = found || ex_checks(s->index[k]);
+    }
+    return found;
+}
+
 static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
     if (s->lanes) {
         loop_in_lanes(e, s, context, out);
@@ -432,8 +449,11 @@ static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
         emit_ex(e, ex2(e->ctx, OP_SUB, s->hi, ex_int(e->ctx, 1)), &hi);
         str_add(&head, "for (int64_t %s = %s; %s >= %s; %s--)", s->letter, hi.text, s->letter, lo.text, s->letter);
     } else {
+        bool stops = s->hi->has_read && checks(s->body);       /* how far data want it to run may be very far */
+        e->run_used |= stops;
         emit_size(e, s->hi, s->dim, SUM, &hi);
-        str_add(&head, "for (int64_t %s = %s; %s < %s; %s++)", s->letter, lo.text, s->letter, hi.text, s->letter);
+        str_add(&head, "for (int64_t %s = %s; %s < %s%s; %s++)", s->letter, lo.text, s->letter, hi.text,
+                stops ? " && run->fault.kind == AD_OK" : "", s->letter);
     }
     body(e, s->body, head.text, context, out);
     e->scope = outer;

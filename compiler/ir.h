@@ -258,7 +258,7 @@ typedef struct {
 const Ex *build_read(const Builder *, const Build *);
 /* The same care for nodes that are built over all variables in scope: a row's length as that of the longest, or NULL; a
  * body that stands behind what it needs for all values of the variables. */
-const Ex *full_size(const Builder *, const Ex *size);
+const Ex *build_size(const Builder *, const Ex *size, int var, const Build *);
 void build_guarded(const Builder *, Build *);
 bool is_leaf(const Node *);
 void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */

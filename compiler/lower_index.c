@@ -166,11 +166,21 @@ static void out_of_range(Lower *L, const Ex *index, const Ex *size, const Ast *a
     ERR(L, at->span, "E0209", "index %s of '%s' runs past the end: its axis has size %s", span_text(L->ctx, at->span), of, size_text(L, size, NULL));
 }
 
+/* Data decide how far an index variable runs, or one that its range depends on. */
+static bool runs_by_data(const Facts *f, const Ex *index) {
+    for (int k = 0; k < f->nranges; k++) {
+        const Range *r = &f->range[k];
+        if (ex_uses_var(index, r->var) && (r->lo->has_read || r->hi->has_read || runs_by_data(f, r->lo) || runs_by_data(f, r->hi)))
+            return true;
+    }
+    return false;
+}
+
 /* Bounds that hold for every value of the index variables in scope, when they can be told from sizes alone. */
 static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *fine) {
     Range range[256];
     Facts f = facts(L, range, false);
-    if (L->guard.n > 0 || !affine(L, index))
+    if (L->guard.n > 0 || !affine(L, index) || runs_by_data(&f, index))
         return false;
     const Ex *hi = upper_bound(L->ctx, index, &f), *lo = lower_bound(L->ctx, index, &f);
     if (!hi || !lo || hi->has_var || lo->has_var || hi->has_read || lo->has_read)

@@ -87,14 +87,15 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
     int var[MAX_RANK], rank = 0;
     Index order[MAX_RANK];
     for (int k = 0, n = scope_order(s, with_t, order); k < n; k++) {
-        axis[rank] = (Axis){full_size(&b, order[k].hi), order[k].hi->has_var ? NULL : order[k].dim, order[k].name};
+        axis[rank] = (Axis){build_size(&b, order[k].hi, order[k].var, &step), order[k].hi->has_var ? NULL : order[k].dim, order[k].name};
         var[rank++] = order[k].var;
     }
     for (int k = 0; k < rest->rank; k++) {
         step.axis[k] = (Axis){rest->axis[k].size, rest->axis[k].dim, rest->axis[k].name};
         step.axis_var[k] = var[rank] = VAR_AXIS + rest->rank - 1 - k;
         axis[rank] = step.axis[k];
-        axis[rank++].size = full_size(&b, rest->axis[k].size);
+        axis[rank].size = build_size(&b, rest->axis[k].size, var[rank], &step);
+        rank++;
     }
     step.rank = rest->rank;
     build_guarded(&b, &step);
