@@ -465,6 +465,11 @@ static const Ex *const *own_vars(Ctx *ctx, int from, int n) {
     return v;
 }
 
+static bool fits(Sweep *s, const Node *n) {
+    s->failed |= n->rank + s->nouter_used > MAX_RANK;
+    return !s->failed;
+}
+
 /* A state is reached: from now on its adjoint has what the step after it carries back. */
 static void carry_back(Sweep *s, Node *n) {
     for (int g = 0; g < s->graph->group.n; g++) {
@@ -473,6 +478,8 @@ static void carry_back(Sweep *s, Node *n) {
             const State *st = &group->states.at[k];
             if (st->state != n || st->prev->id >= s->count || !s->up[st->prev->id] || !s->dep[st->prev->id] || is_x(s, n))
                 continue;
+            if (!fits(s, n))
+                return;
             Back *back = &s->back[g];
             if (!back->group)
                 back->group = group_new(s->ctx, s->graph, -group->dir, group->axis, group->size, group->name);
@@ -500,6 +507,8 @@ static void through_prev(Sweep *s, Node *n) {
         accumulate(s, st->state, ex_where(ctx, in, ex_map_vars(ctx, a, next_step, &m, true), zero(ctx)));
     }
     Back *back = &s->back[group->id];
+    if (!fits(s, n))
+        return;
     Node *d = full_node(s, n, -1, a);
     if (back->group && back->carried[n->place])
         back->group->states.at[back->carried[n->place]->place].state = d;
@@ -567,7 +576,7 @@ bool gradient(const Builder *b, Node *node, const Ex *seed, Node *const *x, int 
     for (int k = 0; k < n; k++)
         dx[k] = s->adj[x[k]->id];
     if (s->failed && error_count(b->ctx) == 0)
-        error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time");
+        error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time, or of more than %d axes", MAX_RANK);
     return !s->failed;
 }
 

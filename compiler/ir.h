@@ -62,7 +62,7 @@ struct Ex {
 /* Index variables. Within a node: 0 .. rank-1 are its axes, rank .. rank+nred-1 its reduction indices. While lowering:
  * VAR_AXIS + p is the axis p places from the right of a value not yet given to a node; VAR_SCOPE + s an index variable
  * of the model in scope. */
-enum { MAX_RANK = 16, VAR_AXIS = 64, VAR_SCOPE = 128 };
+enum { MAX_RANK = 16, VAR_AXIS = 64, VAR_SCOPE = 128, MAX_SCOPE = 256 };     /* MAX_SCOPE: index variables in scope at once */
 
 struct Dim {
     const char *name;

@@ -180,7 +180,7 @@ static Module *load_module(Lower *L, int file, const char *path) {
     return m;
 }
 
-static void lower_import(Lower *L, const Ast *a) {
+static bool lower_import(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     const char *self = ctx->source.at[a->span.file].name;
     char *path = path_beside(ctx, self, a->text);
@@ -196,10 +196,11 @@ static void lower_import(Lower *L, const Ast *a) {
     }
     if (!found) {
         ERR(L, a->name_span.end ? a->name_span : a->span, "E0225", "cannot read \"%s\": %s", a->text, strerror(errno));
-        return;
+        return false;
     }
     if (!m)
         m = load_module(L, file, path);
+    bool fine = true;
     for (Symbol *s = m->symbols; s; s = s->next) {
         if (s->kind != SYM_FN || s->module != m)
             continue;
@@ -213,7 +214,9 @@ static void lower_import(Lower *L, const Ast *a) {
             mine->span = s->span;
             mine->fn_order = s->order;
         }
+        fine &= mine != NULL;
     }
+    return fine;
 }
 
 static void load_library(Lower *L) {
@@ -227,26 +230,32 @@ static void load_library(Lower *L) {
     L->module = before;
 }
 
-static void lower_statement(Lower *L, const Ast *a) {
-    L->ended = NULL;
+static bool dispatch(Lower *L, const Ast *a) {
     switch (a->kind) {
-    case AST_DIM: lower_dim(L, a); break;
-    case AST_HYPER: lower_hyper(L, a); break;
-    case AST_DATA: lower_data(L, a); break;
-    case AST_PARAM: lower_param(L, a); break;
-    case AST_LET: lower_let(L, a); break;
-    case AST_SCAN: lower_scan(L, a); break;
-    case AST_FN: lower_fn(L, a); break;
-    case AST_LOSS: case AST_METRIC: case AST_OUTPUT: lower_root(L, a); break;
-    case AST_ASSERT: lower_assert(L, a); break;
-    case AST_IMPORT: lower_import(L, a); break;
+    case AST_DIM: return lower_dim(L, a);
+    case AST_HYPER: return lower_hyper(L, a);
+    case AST_DATA: return lower_data(L, a);
+    case AST_PARAM: return lower_param(L, a);
+    case AST_LET: return lower_let(L, a);
+    case AST_SCAN: return lower_scan(L, a);
+    case AST_FN: return lower_fn(L, a);
+    case AST_LOSS: case AST_METRIC: case AST_OUTPUT: return lower_root(L, a);
+    case AST_ASSERT: return lower_assert(L, a);
+    case AST_IMPORT: return lower_import(L, a);
     case AST_POISON:
         if (a->text && !lookup(L, a->text))
             declare(L, a->text, a->span, SYM_BAD);
-        break;
-    case AST_PRECISION: case AST_TRAIN: break;
+        return false;
+    case AST_PRECISION: case AST_TRAIN: return true;
     default: bug(L->ctx, "a statement of kind %d", (int)a->kind);
     }
+}
+
+/* What fails without a word would be left out of the model. */
+static void lower_statement(Lower *L, const Ast *a) {
+    L->ended = NULL;
+    if (!dispatch(L, a) && error_count(L->ctx) == 0)
+        bug(L->ctx, "the statement at %s failed, and nothing was reported", place(L->ctx, a->span));
 }
 
 /* ---------------------------------------------------------------- the whole */

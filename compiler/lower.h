@@ -71,6 +71,7 @@ Type wider_type(Type, Type);
 Val val_bad(void);
 Val val_scalar(const Ex *);
 const Ex *axis_var(Lower *, int rank, int k);                   /* the variable of axis k */
+void too_many_axes(Lower *, Span);
 char *shape_text(Lower *, const Val *);                         /* "[n, f]" in the user's names */
 char *size_text(Lower *, const Ex *, const Dim *);
 Val val_cast(Lower *, Val, Type);
@@ -100,7 +101,7 @@ void pop_index(Lower *, int to);
 Val lower_comprehension(Lower *, const Ast *statement);         /* let x[k in K, ...] = e */
 bool lower_recurrence(Lower *, const Ast *let);
 bool lower_scan(Lower *, const Ast *scan);
-Val val_close(Lower *, Val, int from);                          /* index variables from..top become leading axes */
+Val val_close(Lower *, Val, int from, Span at);                 /* index variables from..top become leading axes */
 const Ex *checked_index(Lower *, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded);
 Val val_cumsum(Lower *, Val x, int axis, Span);
 bool assert_size(Lower *, const Ex *nonnegative, Span, const char *what);       /* known at load at the latest */
@@ -128,13 +129,14 @@ uint64_t draw_key(const char *name, int ordinal);
 const Ex *element_place(Lower *, const Val *);                  /* row-major place of an element, for draws */
 
 /* lower_decl.c */
-void lower_dim(Lower *, const Ast *), lower_data(Lower *, const Ast *), lower_hyper(Lower *, const Ast *), lower_param(Lower *, const Ast *);
+/* Of every statement: false after an error. */
+bool lower_dim(Lower *, const Ast *), lower_data(Lower *, const Ast *), lower_hyper(Lower *, const Ast *), lower_param(Lower *, const Ast *);
 bool lower_axes(Lower *, const Ast *items, Val *shape);         /* the brackets of data and params, and shape notes */
 int draw_row(Lower *, const Ast *call);                         /* which draw; 0 uniform, 1 normal, -1 after an error */
 bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **file);
 
 /* lower_let.c */
-void lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
+bool lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
 bool fn_shape_ok(Lower *, const Ast *);
 bool is_reduction(const char *name);
 Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);

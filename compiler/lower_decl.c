@@ -87,7 +87,7 @@ static void size_of_dim(Lower *L, const Ast *a, Dim *d) {
     d->declared_size = d->size != NULL;
 }
 
-void lower_dim(Lower *L, const Ast *a) {
+bool lower_dim(Lower *L, const Ast *a) {
     Dim *d = NEW(L->ctx, Dim);
     *d = (Dim){.name = a->text, .span = a->name_span, .place = L->graph->dims.n, .batch = a->flag};
     if (a->flag && L->graph->batch) {
@@ -97,7 +97,7 @@ void lower_dim(Lower *L, const Ast *a) {
     size_of_dim(L, a, d);
     Symbol *s = declare(L, a->text, a->name_span, SYM_DIM);
     if (!s)
-        return;
+        return false;
     s->dim = d;
     if (d->batch)
         L->graph->batch = d;
@@ -105,6 +105,7 @@ void lower_dim(Lower *L, const Ast *a) {
         vec_push(L->ctx, &L->graph->dims, d);
     else
         d->place = -1;
+    return !d->failed;
 }
 
 /* Where only a dim can stand, its unknown name gets a hint of its own. */
@@ -131,9 +132,13 @@ bool lower_axes(Lower *L, const Ast *items, Val *shape) {
             ERR(L, i->span, "E0214", size->has_read ? "a size may use dims and numbers only" : "sizes are at least 1, not %s", size_text(L, size, NULL));
             size = NULL;
         }
-        if (!size || shape->rank == MAX_RANK - 4) {
+        if (!size) {
             fine = false;
             continue;
+        }
+        if (shape->rank == MAX_RANK) {
+            too_many_axes(L, i->span);
+            return false;
         }
         memset(&shape->axis[shape->rank], 0, sizeof shape->axis[0]);
         shape->axis[shape->rank].dim = dim;
@@ -200,7 +205,7 @@ static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *fro
     return false;
 }
 
-void lower_data(Lower *L, const Ast *a) {
+bool lower_data(Lower *L, const Ast *a) {
     static const char *const known[] = {"index", "bool", "int", "centered", "scaled", "missing", "from"};
     Ctx *ctx = L->ctx;
     DataDecl d = {.name = a->text, .ast = a};
@@ -260,7 +265,7 @@ void lower_data(Lower *L, const Ast *a) {
         if (shape.axis[k].dim)
             ((Dim *)(uintptr_t)shape.axis[k].dim)->bound_by_data = true;
     if (!s || !fine)
-        return;
+        return false;
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     d.node = node_leaf(ctx, L->graph, N_DATA, type, shape.rank, axis, L->graph->data.n, a->text, a->span);
@@ -274,26 +279,28 @@ void lower_data(Lower *L, const Ast *a) {
     s->data_only = true;
     s->missing = d.missing;
     vec_push(ctx, &L->graph->data, d);
+    return true;
 }
 
 /* ---------------------------------------------------------------- hypers and params */
 
-void lower_hyper(Lower *L, const Ast *a) {
+bool lower_hyper(Lower *L, const Ast *a) {
     Val v = lower_expr(L, a->a);
     Symbol *s = declare(L, a->text, a->name_span, v.bad ? SYM_BAD : SYM_VALUE);
     if (v.bad || !s)
-        return;
+        return false;
     const Ex *e = v.rank == 0 ? ex_cast(L->ctx, T_REAL, v.body) : NULL;
     if (!e || e->op != OP_REAL) {
         ERR(L, a->a->span, "E0205", "the default of a hyper must be a scalar number, not %s", v.rank ? shape_text(L, &v) : "an expression");
         s->kind = SYM_BAD;
-        return;
+        return false;
     }
     HyperDecl h = {.name = a->text, .value = e->real, .ast = a};
     h.node = node_leaf(L->ctx, L->graph, N_HYPER, T_REAL, 0, NULL, L->graph->hypers.n, a->text, a->span);
     vec_push(L->ctx, &L->graph->hypers, h);
     s->value = val_of_node(L, h.node, NULL);
     s->node = h.node;
+    return true;
 }
 
 static const struct { const char *name; int init, least, most; } draw_rows[] = {
@@ -430,7 +437,7 @@ static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *s
     return true;
 }
 
-void lower_param(Lower *L, const Ast *a) {
+bool lower_param(Lower *L, const Ast *a) {
     static const char *const known[] = {"positive", "in", "ordered", "simplex", "frozen"};
     ParamDecl p = {.name = a->text, .ast = a};
     Val shape = {.type = T_REAL};
@@ -466,11 +473,12 @@ void lower_param(Lower *L, const Ast *a) {
     }
     Symbol *s = declare(L, a->text, a->name_span, fine ? SYM_VALUE : SYM_BAD);
     if (!s || !fine)
-        return;
+        return false;
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     p.node = node_leaf(L->ctx, L->graph, N_PARAM, T_REAL, shape.rank, axis, L->graph->params.n, a->text, a->span);
     vec_push(L->ctx, &L->graph->params, p);
     s->value = val_of_node(L, p.node, NULL);
     s->node = p.node;
+    return true;
 }

@@ -287,6 +287,10 @@ static Val lower_array(Lower *L, const Ast *a) {
         return val_bad();
     Val r = val_cast(L, part.at[0], type);
     int rank = r.rank + 1;
+    if (rank > MAX_RANK) {
+        too_many_axes(L, a->span);
+        return val_bad();
+    }
     for (int k = rank - 1; k > 0; k--)
         r.axis[k] = r.axis[k - 1];
     memset(&r.axis[0], 0, sizeof r.axis[0]);

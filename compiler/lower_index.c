@@ -45,6 +45,10 @@ bool push_index(Lower *L, const Ast *in, bool reduction) {
     } else {
         hi = lower_size(L, in->a, &dim);
     }
+    if (L->index.n >= MAX_SCOPE / 2) {                  /* the other half is for the functions that are expanded inside */
+        ERR(L, in->span, "E0224", "more than %d index variables around one expression", MAX_SCOPE / 2);
+        fine = false;
+    }
     fine &= lo && hi;
     Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim};
     int64_t size;
@@ -80,12 +84,12 @@ static const Ex *closed(void *data, int var) {
 }
 
 /* The innermost index variables become leading axes; call it before pop_index(L, from). */
-Val val_close(Lower *L, Val v, int from) {
+Val val_close(Lower *L, Val v, int from, Span at) {
     int n = L->index.n - from;
     if (v.bad)
         return v;
     if (v.rank + n > MAX_RANK) {
-        ERR(L, (Span){0}, "E0224", "an array of more than %d axes", MAX_RANK);
+        too_many_axes(L, at);
         return val_bad();
     }
     Val r = v;
@@ -118,7 +122,7 @@ Val lower_comprehension(Lower *L, const Ast *s) {
         }
     }
     Val v = lower_expr(L, s->a);
-    v = fine ? val_close(L, v, from) : val_bad();
+    v = fine ? val_close(L, v, from, s->span) : val_bad();
     pop_index(L, from);
     for (int k = 0; !v.bad && k < v.rank; k++)
         if (v.axis[k].size->has_var && L->index.n == 0) {
@@ -131,9 +135,10 @@ Val lower_comprehension(Lower *L, const Ast *s) {
 /* ---------------------------------------------------------------- is an index in range */
 
 static Facts facts(Lower *L, Range *range, bool guards) {
-    for (int k = 0; k < L->index.n; k++)
+    int n = L->index.n < MAX_SCOPE ? L->index.n : MAX_SCOPE;         /* more were refused */
+    for (int k = 0; k < n; k++)
         range[k] = (Range){L->index.at[k].var, L->index.at[k].lo, L->index.at[k].hi};
-    return (Facts){range, L->index.n, guards ? L->guard.at : NULL, guards ? L->guard.n : 0};
+    return (Facts){range, n, guards ? L->guard.at : NULL, guards ? L->guard.n : 0};
 }
 
 static void not_affine(void *data, const Ex *e) {
@@ -168,7 +173,7 @@ static void out_of_range(Lower *L, const Ex *index, const Ex *size, const Ast *a
 
 /* Bounds that hold for every value of the index variables in scope, when they can be told from sizes alone. */
 static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *fine) {
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts f = facts(L, range, false);
     if (L->guard.n > 0 || !affine(L, index))
         return false;
@@ -185,11 +190,11 @@ static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *a
 
 /* The index to use for an axis of this size; guarded: the read must stay behind its guard. NULL after an error. */
 const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded) {
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts plain = facts(L, range, false);
     if (prove_in_range(L->ctx, index, size, &plain))
         return index;
-    Range again[256];
+    Range again[MAX_SCOPE];
     Facts all = facts(L, again, true);
     if (L->guard.n > 0 && prove_in_range(L->ctx, index, size, &all)) {
         *guarded = true;
@@ -224,7 +229,7 @@ static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const
         return false;
     }
     const Ex *span = ex2(ctx, OP_SUB, hi, lo);
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts f = facts(L, range, true);
     char *what = arena_printf(ctx->arena, "a slice of '%s' runs past the end, or is empty", of);
     const Ex *needs[3] = {lo, ex2(ctx, OP_SUB, size, hi), ex2(ctx, OP_SUB, span, ex_int(ctx, 1))};
@@ -331,7 +336,7 @@ static Val apply_items(Lower *L, const Val *base, const Ast *items, const char *
         place[k] = rank;
         int room = item[k].kind == GATHER ? item[k].gather.rank : item[k].kind != WHOLE;
         if (rank + room + base->rank - axis > MAX_RANK) {
-            ERR(L, span, "E0224", "an array of more than %d axes", MAX_RANK);
+            too_many_axes(L, span);
             return val_bad();
         }
         if (item[k].kind == SLICE) {

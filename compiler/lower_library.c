@@ -211,8 +211,12 @@ static Val call_reshape(Lower *L, const Ast *a) {
     for (const Ast *s = list->items; s; s = s->next) {
         const Dim *dim = NULL;
         const Ex *size = lower_size(L, s, &dim);
-        if (!size || r.rank == MAX_RANK)
+        if (!size)
             return val_bad();
+        if (r.rank == MAX_RANK) {
+            too_many_axes(L, s->span);
+            return val_bad();
+        }
         memset(&r.axis[r.rank], 0, sizeof r.axis[0]);
         r.axis[r.rank].size = size;
         r.axis[r.rank++].dim = dim;

@@ -131,7 +131,7 @@ Val lower_reduce(Lower *L, const Ast *a) {
         bool exps = strcmp(a->text, "logsumexp") == 0;
         for (int k = n - 1; exps && k >= 0 && !v.bad; k--) {    /* a row at a time: the last index first */
             bool one[MAX_RANK] = {true};
-            Val row = val_close(L, v, from + k);
+            Val row = val_close(L, v, from + k, a->span);
             L->index.n = from + k;
             v = row.bad ? row : call_over(L, NULL, a, &row, 1, one);
         }
@@ -142,7 +142,7 @@ Val lower_reduce(Lower *L, const Ast *a) {
         pop_index(L, from);
         return v;
     }
-    Val whole = fine ? val_close(L, v, from) : val_bad();
+    Val whole = fine ? val_close(L, v, from, a->span) : val_bad();
     pop_index(L, from);
     if (whole.bad)
         return whole;
@@ -350,7 +350,7 @@ Val call_over(Lower *L, const Symbol *fn, const Ast *call, Val *args, int n, con
         L->index.n = from;
         return r;
     }
-    Val closed = val_close(L, r, from);
+    Val closed = val_close(L, r, from, call->span);
     L->index.n = from;
     L->scope = scope;
     if (closed.bad || r.rank == 0 || kept == 0) {

@@ -12,6 +12,8 @@ Type wider_type(Type a, Type b) { return a == T_REAL || b == T_REAL ? T_REAL : a
 Val val_bad(void) { return (Val){.bad = true}; }
 Val val_scalar(const Ex *e) { return (Val){.type = e->type, .body = e}; }
 
+void too_many_axes(Lower *L, Span at) { ERR(L, at, "E0224", "an array of more than %d axes", MAX_RANK); }
+
 const Ex *axis_var(Lower *L, int rank, int k) { return ex_var(L->ctx, VAR_AXIS + rank - 1 - k); }
 
 char *size_text(Lower *L, const Ex *size, const Dim *dim) {
@@ -144,7 +146,7 @@ Val val_op(Lower *L, Op op, const Val *args, int n, const Val *shape) {
 /* ---------------------------------------------------------------- nodes */
 
 Builder builder(Lower *L) {
-    return (Builder){.ctx = L->ctx, .graph = L->graph, .outer = L->index.at, .nouter = L->index.n, .guard = L->guard.at, .nguards = L->guard.n};
+    return (Builder){.ctx = L->ctx, .graph = L->graph, .outer = L->index.at, .nouter = L->index.n < MAX_SCOPE ? L->index.n : MAX_SCOPE, .guard = L->guard.at, .nguards = L->guard.n};
 }
 
 /* A node over the value's axes (and what it uses of the scope); the read of it at the value's axis variables. */
