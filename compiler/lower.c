@@ -46,21 +46,33 @@ void lower_label(Lower *L, Span span, const char *format, ...) {
 
 /* ---------------------------------------------------------------- names */
 
-static Symbol *find(Symbol *list, const char *name, int limit) {
+/* A file may declare 100000 names, so they are hashed; those of a scope are few. */
+static Symbol **bucket_of(Module *m, const char *name) {
+    unsigned h = 2166136261u;
+    for (const char *c = name; *c; c++)
+        h = (h ^ (unsigned char)*c) * 16777619u;
+    return &m->bucket[(h ^ h >> 15) % NAME_BUCKETS];
+}
+
+static Symbol *find_local(Symbol *list, const char *name) {
     for (Symbol *s = list; s; s = s->next)
-        if (s->kind != SYM_FN && s->order < limit && strcmp(s->name, name) == 0)
+        if (strcmp(s->name, name) == 0)
             return s;
-    for (Symbol *s = list; s; s = s->next)
-        if (s->kind == SYM_FN && s->order < limit && strcmp(s->name, name) == 0)
+    return NULL;
+}
+
+Symbol *find_global(Module *m, const char *name, int limit) {
+    for (Symbol *s = *bucket_of(m, name); s; s = s->chain)
+        if (s->order < limit && strcmp(s->name, name) == 0)
             return s;
     return NULL;
 }
 
 Symbol *lookup(Lower *L, const char *name) {
-    const Module *m = L->module;
+    Module *m = L->module;
     int limit = 1 << 30;
     for (Scope *s = L->scope; s; s = s->outer) {
-        Symbol *y = find(s->symbols, name, 1 << 30);
+        Symbol *y = find_local(s->symbols, name);
         if (y)
             return y;
         if (s->function) {
@@ -69,30 +81,40 @@ Symbol *lookup(Lower *L, const char *name) {
             break;
         }
     }
-    return find(m->symbols, name, limit);
+    return find_global(m, name, limit);
 }
 
-static Symbol *declare_in(Lower *L, Symbol **list, const char *name, Span span, SymbolKind kind) {
-    for (Symbol *s = *list; s; s = s->next)
-        if (strcmp(s->name, name) == 0 && s->kind != SYM_INDEX && (s->kind != SYM_FN || s->module == L->module)) {
-            ERR(L, span, "E0202", "'%s' is declared already, at %s", name, place(L->ctx, s->span));
-            return NULL;
-        }
+static bool declared_twice(Lower *L, const Symbol *first, const char *name, Span span) {
+    if (!first || first->kind == SYM_INDEX)
+        return false;
+    ERR(L, span, "E0202", "'%s' is declared already, at %s", name, place(L->ctx, first->span));
+    return true;
+}
+
+static Symbol *new_symbol(Lower *L, Symbol **list, const char *name, Span span, SymbolKind kind) {
     Symbol *s = NEW(L->ctx, Symbol);
-    *s = (Symbol){.name = name, .kind = kind, .span = span, .order = ++L->module->order, .next = *list, .module = L->module};
+    *s = (Symbol){.name = name, .kind = kind, .span = span, .next = *list, .module = L->module};
     *list = s;
     return s;
 }
 
-Symbol *declare_global(Lower *L, const char *name, Span span, SymbolKind kind) { return declare_in(L, &L->module->symbols, name, span, kind); }
+Symbol *declare_global(Lower *L, const char *name, Span span, SymbolKind kind) {
+    Symbol **bucket = bucket_of(L->module, name);
+    if (declared_twice(L, find_global(L->module, name, 1 << 30), name, span))
+        return NULL;
+    Symbol *s = new_symbol(L, &L->module->symbols, name, span, kind);
+    s->order = ++L->module->order;
+    s->chain = *bucket;
+    *bucket = s;
+    return s;
+}
 
 Symbol *declare(Lower *L, const char *name, Span span, SymbolKind kind) {
     if (!L->scope)
         return declare_global(L, name, span, kind);
-    int order = L->module->order;
-    Symbol *s = declare_in(L, &L->scope->symbols, name, span, kind);
-    L->module->order = order;
-    return s;
+    if (declared_twice(L, find_local(L->scope->symbols, name), name, span))
+        return NULL;
+    return new_symbol(L, &L->scope->symbols, name, span, kind);
 }
 
 static void collect_names(Lower *L, const Symbol *s, void *names) {
@@ -180,6 +202,23 @@ static Module *load_module(Lower *L, int file, const char *path) {
     return m;
 }
 
+static bool import_function(Lower *L, const Ast *a, const Symbol *s) {
+    Symbol *there = find_global(L->module, s->name, 1 << 30);
+    if (there) {
+        if (there->fn == s->fn)                     /* the same file again */
+            return true;
+        ERR(L, a->name_span.end ? a->name_span : a->span, "E0202", "'%s' of this file, at %s, is declared already, at %s", s->name,
+            place(L->ctx, s->span), place(L->ctx, there->span));
+        return false;
+    }
+    Symbol *mine = declare(L, s->name, a->span, SYM_FN);
+    mine->fn = s->fn;
+    mine->span = s->span;
+    mine->module = s->module;
+    mine->fn_order = s->order;
+    return true;
+}
+
 static bool lower_import(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     const char *self = ctx->source.at[a->span.file].name;
@@ -201,21 +240,9 @@ static bool lower_import(Lower *L, const Ast *a) {
     if (!m)
         m = load_module(L, file, path);
     bool fine = true;
-    for (Symbol *s = m->symbols; s; s = s->next) {
-        if (s->kind != SYM_FN || s->module != m)
-            continue;
-        Symbol *mine = declare(L, s->name, a->span, SYM_FN);
-        if (mine) {
-            int order = mine->order;
-            Symbol *next = mine->next;
-            *mine = *s;
-            mine->order = order;
-            mine->next = next;
-            mine->span = s->span;
-            mine->fn_order = s->order;
-        }
-        fine &= mine != NULL;
-    }
+    for (Symbol *s = m->symbols; s; s = s->next)
+        if (s->kind == SYM_FN && s->module == m)
+            fine &= import_function(L, a, s);
     return fine;
 }
 

@@ -18,6 +18,11 @@ typedef struct {
     bool bad;
 } Val;
 
+/* Of what lower_expr recurses through: a Val takes half a kilobyte, and only those of the way down shall be on the stack. */
+#define OWN_FRAME __attribute__((noinline))
+
+enum { MAX_ARGS = 64 };             /* of a function */
+
 typedef enum { SYM_DIM, SYM_VALUE, SYM_FN, SYM_INDEX, SYM_STATE, SYM_BAD } SymbolKind;
 
 typedef struct Symbol Symbol;
@@ -39,10 +44,11 @@ struct Symbol {
     bool pseudo;
     /* SYM_STATE: a name of the recurrence being lowered: x[t] above its definition, x[t-1] through prev */
     Node *prev; Val now; bool defined; int index_var;
-    Symbol *next;
+    Symbol *next, *chain;       /* of all names; of those in the same bucket */
 };
 
-typedef struct Module { Symbol *symbols; bool is_std; int order; int file; struct Module *imports; const char *path; } Module;
+enum { NAME_BUCKETS = 1 << 12 };
+typedef struct Module { Symbol *symbols; Symbol *bucket[NAME_BUCKETS]; bool is_std; int order; int file; struct Module *imports; const char *path; } Module;
 
 typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; } Scope;
 
@@ -57,6 +63,7 @@ typedef struct {
     VEC(const Ex *) guard;              /* conditions under which the current expression stands */
     VEC(Module *) modules;
     int next_var, lets, draws, norms, depth;
+    int nested;                         /* expressions around this one */
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
     const Ast *ended;                   /* the last reduction in brackets of this statement: its indices are known no more */
@@ -149,6 +156,7 @@ Val call_grad(Lower *, const Ast *), call_jvp(Lower *, const Ast *), call_hvp(Lo
 
 /* lower.c */
 Symbol *lookup(Lower *, const char *name);
+Symbol *find_global(Module *, const char *name, int limit);     /* of those declared before the limit */
 Symbol *declare(Lower *, const char *name, Span, SymbolKind);   /* an error and NULL when it is there already */
 Symbol *declare_global(Lower *, const char *name, Span, SymbolKind);
 void unknown_name(Lower *, const Ast *name);

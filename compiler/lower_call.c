@@ -33,10 +33,8 @@ static bool listed(const char *name, const char *const *list, int n) {
 }
 
 Symbol *std_function(Lower *L, const char *name) {
-    for (Symbol *s = L->std ? L->std->symbols : NULL; s; s = s->next)
-        if (s->kind == SYM_FN && strcmp(s->name, name) == 0)
-            return s;
-    return NULL;
+    Symbol *s = L->std ? find_global(L->std, name, 1 << 30) : NULL;
+    return s && s->kind == SYM_FN ? s : NULL;
 }
 
 static int scalar_of(const char *name) {
@@ -100,7 +98,7 @@ const Ast *nth_arg(const Ast *call, int n) {
 }
 
 /* where(c, a, b): a and b are lowered under c and not c. */
-static Val call_where(Lower *L, const Ast *a) {
+OWN_FRAME static Val call_where(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     if (!plain_args(L, a, 3, 3, NULL, 0))
         return val_bad();
@@ -126,7 +124,7 @@ static Val call_where(Lower *L, const Ast *a) {
 
 static bool is_same_type(Op op) { return op_has(op, P_SAME); }
 
-static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
+OWN_FRAME static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
     Val shape = v[0];
     Type type = T_BOOL;
     for (int k = 0; k < n; k++) {
@@ -183,7 +181,7 @@ static void warn_log_of(Lower *L, const Ast *arg) {
 
 static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default);
 
-static Val call_scalar(Lower *L, int row, const Ast *a) {
+OWN_FRAME static Val call_scalar(Lower *L, int row, const Ast *a) {
     int n = scalar[row].nargs;
     Op op = scalar[row].op;
     if (!plain_args(L, a, n, n, NULL, 0))
@@ -205,7 +203,7 @@ static Val call_scalar(Lower *L, int row, const Ast *a) {
 }
 
 /* max(a, b), min(a, b) */
-static Val call_min_max(Lower *L, const Ast *a) {
+OWN_FRAME static Val call_min_max(Lower *L, const Ast *a) {
     Val v[2] = {lower_expr(L, nth_arg(a, 0)), lower_expr(L, nth_arg(a, 1))};
     return apply_scalar(L, strcmp(a->text, "max") == 0 ? OP_MAX : OP_MIN, v, 2, a);
 }
@@ -318,7 +316,7 @@ static bool lower_block(Lower *L, const Ast *statements) {
 }
 
 /* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
-static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
+OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
     Ctx *ctx = L->ctx;
     const Ast *vjp = fn->vjp;
     Node *node = NULL;
@@ -414,10 +412,10 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     bool keep = def->vjp || mentions(def->a, derivative_calls, 3);
     for (const Ast *s = def->clauses; s; s = s->next)
         keep |= mentions(s, derivative_calls, 3);
-    Val bound[64];
+    Val *bound = NEWN(ctx, Val, MAX_ARGS);
     bool fine = true;
     int k = 0;
-    for (const Ast *arg = def->items; arg && k < 64; arg = arg->next, k++) {
+    for (const Ast *arg = def->items; arg && k < MAX_ARGS; arg = arg->next, k++) {
         Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
         Node *node = nodes && k < n ? nodes[k] : NULL;
         if (!v.bad && arg->bracketed && !bind_sizes(L, arg, &v, call))
@@ -458,9 +456,9 @@ static int count_parameters(const Ast *fn, int *needed) {
 }
 
 static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
-    const char *names[66];
+    const char *names[MAX_ARGS + 2];
     int n = 0;
-    for (const Ast *p = fn->items; p && n < 64; p = p->next)
+    for (const Ast *p = fn->items; p && n < MAX_ARGS; p = p->next)
         names[n++] = p->text;
     if (fn->text && (strstr(fn->text, "softmax") || strcmp(fn->text, "layer_norm") == 0))
         names[n++] = "over";
@@ -471,7 +469,7 @@ static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
 }
 
 /* Positional arguments first, then by name, then defaults. skip: a name taken care of by the caller ('over'). */
-static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
+OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
     int needed, n = count_parameters(fn->fn, &needed), at = first;
     bool fine = true;
     for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
@@ -521,12 +519,11 @@ static Node *node_of_arg(Lower *L, const Ast *a) {
     return NULL;
 }
 
-static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
-    Val args[64];
-    bool given[64] = {0};
-    Node *nodes[64] = {0};
-    int needed;
-    if (count_parameters(fn->fn, &needed) > 64 || !bind_arguments(L, fn, call, args, given, NULL, 0))
+OWN_FRAME static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
+    Val *args = NEWN(L->ctx, Val, MAX_ARGS);            /* not on the stack, where calls within calls would fill it */
+    bool given[MAX_ARGS] = {0};
+    Node *nodes[MAX_ARGS] = {0};
+    if ( !bind_arguments(L, fn, call, args, given, NULL, 0))
         return val_bad();
     int at = 0;
     for (const Ast *a = call->items; a; a = a->next) {
@@ -537,7 +534,7 @@ static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
             at++;
         nodes[place] = node_of_arg(L, a->kind == AST_ARG ? a->a : a);
     }
-    return expand(L, fn, call, args, given, nodes, 64);
+    return expand(L, fn, call, args, given, nodes, MAX_ARGS);
 }
 
 /* A library function with its first n arguments already lowered; the rest of the call by name. */
@@ -545,8 +542,8 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
     Symbol *fn = std_function(L, name);
     if (!fn)
         bug(L->ctx, "std.ad has no function '%s'", name);
-    Val all[64];
-    bool given[64] = {0};
+    Val *all = NEWN(L->ctx, Val, MAX_ARGS);
+    bool given[MAX_ARGS] = {0};
     for (int k = 0; k < n; k++) {
         all[k] = args[k];
         given[k] = true;
@@ -558,11 +555,11 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
         all[place] = lower_expr(L, a->a);
         given[place] = true;
     }
-    return expand(L, fn, call, all, given, NULL, 64);
+    return expand(L, fn, call, all, given, NULL, MAX_ARGS);
 }
 
 /* softmax(x, over = -1) and the like: a vector function along one axis. */
-static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default) {
+OWN_FRAME static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default) {
     static const char *const named[] = {"over", "eps"};
     if (!plain_args(L, call, 1, 1, named, strcmp(call->text, "layer_norm") == 0 ? 2 : 1))
         return val_bad();
@@ -594,12 +591,8 @@ static Val call_vector(Lower *L, const Ast *call, const char *name, int over_def
 /* ---------------------------------------------------------------- which function */
 
 static Symbol *find_function(Lower *L, const char *name) {
-    Module *m = L->scope ? L->scope->module : L->module;
-    int limit = L->scope ? L->scope->limit : 1 << 30;
-    for (Symbol *s = m->symbols; s; s = s->next)
-        if (s->kind == SYM_FN && s->order <= limit && strcmp(s->name, name) == 0)
-            return s;
-    return NULL;
+    Symbol *s = find_global(L->scope ? L->scope->module : L->module, name, L->scope ? L->scope->limit + 1 : 1 << 30);
+    return s && s->kind == SYM_FN ? s : NULL;
 }
 
 /* What other languages call by names that are not near ours. */

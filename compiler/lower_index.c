@@ -189,7 +189,7 @@ static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *a
 }
 
 /* The index to use for an axis of this size; guarded: the read must stay behind its guard. NULL after an error. */
-const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded) {
+OWN_FRAME const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded) {
     Range range[MAX_SCOPE];
     Facts plain = facts(L, range, false);
     if (prove_in_range(L->ctx, index, size, &plain))
@@ -218,7 +218,7 @@ static const Ex *bound(Lower *L, const Ast *a, const Ex *size) {
     return e && literal ? ex2(L->ctx, OP_ADD, size, e) : e;
 }
 
-static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const char *of) {
+OWN_FRAME static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const char *of) {
     Ctx *ctx = L->ctx;
     const Ex *lo = s->a ? bound(L, s->a, size) : ex_int(ctx, 0), *hi = s->b ? bound(L, s->b, size) : size;
     const Ex *step = s->c ? lower_scalar(L, s->c, T_INT, "the step") : ex_int(ctx, 1);
@@ -252,7 +252,7 @@ static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const
     return true;
 }
 
-static bool index_item(Lower *L, Item *item, const Ast *a, const Val *base, int axis, const char *of) {
+OWN_FRAME static bool index_item(Lower *L, Item *item, const Ast *a, const Val *base, int axis, const char *of) {
     const Ex *size = base->axis[axis].size;
     Val v = lower_expr(L, a);
     if (v.bad)
@@ -297,7 +297,7 @@ static int consumed(const Ast *items) {
 /* What base[items] is, axis by axis: result axes first, then the map of base's axes. */
 static Val apply_items(Lower *L, const Val *base, const Ast *items, const char *of, Span span) {
     Ctx *ctx = L->ctx;
-    Item item[2 * MAX_RANK];
+    Item *item = NEWN(ctx, Item, 2 * MAX_RANK);
     int n = 0, axis = 0, gathers = 0;
     bool fine = true;
     if (consumed(items) > base->rank) {

@@ -199,6 +199,12 @@ bool lower_fn(Lower *L, const Ast *a) {
     }
     Symbol *s = declare(L, a->text, a->name_span, SYM_FN);
     bool fine = s != NULL;
+    int n = 0;
+    for (const Ast *x = a->items; x; x = x->next)
+        if (++n == MAX_ARGS + 1) {
+            ERR(L, x->span, "E0206", "a function takes at most %d arguments", MAX_ARGS);
+            fine = false;
+        }
     if (s)
         s->fn = a;
     for (const Ast *x = a->items; x; x = x->next)

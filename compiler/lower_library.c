@@ -136,9 +136,9 @@ static bool axis_number(Lower *L, const Ast *a, int rank, int *axis) {
 static Val call_concat(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     static const char *const named[] = {"axis"};
-    Val part[64];
+    Val *part = NEWN(ctx, Val, MAX_ARGS);
     int n = 0, axis = 0;
-    if (!plain_args(L, a, 1, 64, named, 1))
+    if (!plain_args(L, a, 1, MAX_ARGS, named, 1))
         return val_bad();
     bool bad = false;
     Type type = T_BOOL;
@@ -159,7 +159,7 @@ static Val call_concat(Lower *L, const Ast *a) {
         return val_bad();
     Val r = val_cast(L, part[0], type);
     const Dim *labels = part[0].labels;
-    const Ex *end[65];
+    const Ex *end[MAX_ARGS + 1];
     end[0] = ex_int(ctx, 0);
     for (int k = 0; k < n; k++) {
         labels = part[k].labels == labels ? labels : NULL;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- the pipeline */
@@ -417,8 +418,20 @@ static void on_abort(int signal_number)
     _exit(STATUS_BUG);
 }
 
+/* Trees are walked by recursion, and long sums are deep trees: a deeper stack, where the system lets us have one. */
+static void deepen_stack(void)
+{
+    struct rlimit limit;
+    const rlim_t wanted = (rlim_t)64 << 20;
+    if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted ? wanted : limit.rlim_max;
+    setrlimit(RLIMIT_STACK, &limit);
+}
+
 int main(int argc, char **argv)
 {
+    deepen_stack();
     Command command = {.arena = arena_new()};
     struct sigaction action = {.sa_handler = on_abort};
     sigaction(SIGABRT, &action, NULL);
