@@ -26,7 +26,7 @@ static void use(const Builder *b, const Ex *e, bool *used) {
         ex_visit(b->ctx, e, mark_outer, &(Use){b, used});
 }
 
-static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_READ_IF; }
+static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_DIVISOR || e->op == OP_READ_IF; }
 static void find_risk(void *data, const Ex *e) { *(bool *)data |= risky_op(e); }
 
 /* Must it stay behind its guard: reads that would be out of range, derivatives that can be infinite. */

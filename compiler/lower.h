@@ -99,6 +99,7 @@ const Ex *lower_scalar(Lower *, const Ast *, Type, const char *what);   /* NULL 
 const Ex *lower_size(Lower *, const Ast *, const Dim **plain);          /* int expression of dims and numbers */
 Val lower_condition(Lower *, const Ast *);
 Val val_binary(Lower *, int op, Val a, Val b, const Ast *);
+Val val_checked(Lower *, Op, const Val *args, int n, const Val *shape, Span);    /* val_op, with a value where ints are divided or large */
 Val val_matmul(Lower *, Val, Val, const Ast *);
 
 /* lower_index.c */
@@ -110,6 +111,7 @@ bool lower_recurrence(Lower *, const Ast *let);
 bool lower_scan(Lower *, const Ast *scan);
 Val val_close(Lower *, Val, int from, Span at);                 /* index variables from..top become leading axes */
 const Ex *checked_index(Lower *, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded);
+const Ex *checked_divisor(Lower *, const Ex *, Span);
 Val val_cumsum(Lower *, Val x, int axis, Span);
 bool assert_size(Lower *, const Ex *nonnegative, Span, const char *what);       /* known at load at the latest */
 

@@ -146,7 +146,7 @@ OWN_FRAME static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) 
     type = is_same_type(op) && type != T_REAL ? T_INT : T_REAL;
     for (int k = 0; k < n; k++)
         v[k] = val_cast(L, v[k], type);
-    return val_op(L, op, v, n, &shape);
+    return val_checked(L, op, v, n, &shape, a->span);
 }
 
 /* ---- forms that lose digits, or a derivative, as they are written */

@@ -133,7 +133,30 @@ OWN_FRAME static Val arithmetic(Lower *L, int op, Val a, Val b, const Ast *ast) 
         Val t = args[0];
         args[0] = args[1], args[1] = t;
     }
-    return val_op(L, code, args, 2, &shape);
+    return val_checked(L, code, args, 2, &shape, ast ? ast->op_span.end ? ast->op_span : ast->span : (Span){0});
+}
+
+/* Of numbers, an int operation is folded into its value: unless there is none, or none below 2^63. That is a mistake where
+ * nothing keeps it from being reached. */
+static bool has_value(Lower *L, Op op, const Ex *const *arg, int n, const Ex *made, Span at) {
+    int64_t v;
+    if (made->type != T_INT || L->guard.n > 0 || !ex_is_int(arg[n - 1], &v))
+        return true;
+    bool by_zero = (op == OP_FLOORDIV || op == OP_MOD) && v == 0;
+    if (!by_zero && (made->op == OP_INT || !ex_is_int(arg[0], &v)))
+        return true;
+    ERR(L, at, "E0214", by_zero ? "division by 0" : "this whole number is beyond 2^63");
+    return false;
+}
+
+/* An operation on scalars or arrays of one type, with its divisor and its result checked. */
+Val val_checked(Lower *L, Op op, const Val *args, int n, const Val *shape, Span at) {
+    Val own[2] = {args[0], args[n - 1]};
+    const Ex *arg[2] = {own[0].body, own[1].body};
+    if ((op == OP_FLOORDIV || op == OP_MOD) && own[1].type == T_INT && !ex_is_number(own[1].body, 0))
+        own[1].body = checked_divisor(L, own[1].body, at);
+    Val v = val_op(L, op, own, n, shape);
+    return v.bad || has_value(L, op, arg, n, v.body, at) ? v : val_bad();
 }
 
 /* An int to the power of a non-negative int literal is an int. */
@@ -141,13 +164,13 @@ OWN_FRAME static Val power(Lower *L, Val a, Val b, const Ast *ast) {
     int64_t k;
     bool literal = ast && ast->b && ast->b->kind == AST_INT;
     if (a.type != T_REAL && literal && b.rank == 0 && b.body && ex_is_int(b.body, &k) && k >= 0 && k <= 64) {
-        const Ex *x = ex_cast(L->ctx, T_INT, a.body), *p = ex_int(L->ctx, 1);
-        for (int64_t i = 0; i < k; i++)
-            p = ex2(L->ctx, OP_MUL, p, x);
-        a.body = p;
-        a.type = T_INT;
-        a.labels = NULL;
-        return a;
+        Val x = val_cast(L, a, T_INT), p = a;
+        p.body = ex_int(L->ctx, 1);
+        p.type = T_INT;
+        p.labels = NULL;
+        for (int64_t i = 0; i < k && !p.bad; i++)
+            p = val_checked(L, OP_MUL, (Val[]){p, x}, 2, &p, ast->op_span.end ? ast->op_span : ast->span);
+        return p;
     }
     return arithmetic(L, '^', a, b, ast);
 }
@@ -250,7 +273,7 @@ OWN_FRAME static Val lower_unary(Lower *L, const Ast *a) {
     if (v.bad)
         return v;
     v = val_cast(L, v, wider_type(v.type, T_INT));
-    return a->op == '-' ? val_op(L, OP_NEG, &v, 1, NULL) : v;
+    return a->op == '-' ? val_checked(L, OP_NEG, &v, 1, NULL, a->span) : v;
 }
 
 OWN_FRAME static Val lower_transpose(Lower *L, const Ast *a) {

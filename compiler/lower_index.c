@@ -166,6 +166,31 @@ bool assert_size(Lower *L, const Ex *e, Span span, const char *what) {
     return true;
 }
 
+static bool says_not_0(const Ex *guard, const Ex *d) {
+    if (guard->op == OP_AND)
+        return says_not_0(guard->arg[0], d) || says_not_0(guard->arg[1], d);
+    return guard->op == OP_NE && guard->arg[0] == d && ex_is_number(guard->arg[1], 0);
+}
+
+/* What // and % divide by: shown not to be 0, or checked at load when it is made of sizes, or where it is reached. */
+const Ex *checked_divisor(Lower *L, const Ex *d, Span at) {
+    Ctx *ctx = L->ctx;
+    const Ex *one = ex_int(ctx, 1);
+    Range range[MAX_SCOPE];
+    Facts f = facts(L, range, true);
+    if (prove_nonnegative(ctx, ex2(ctx, OP_SUB, d, one), &f) || prove_nonnegative(ctx, ex2(ctx, OP_SUB, ex1(ctx, OP_NEG, d), one), &f))
+        return d;
+    for (int k = 0; k < L->guard.n; k++)
+        if (says_not_0(L->guard.at[k], d))
+            return d;
+    if (d->has_var || d->has_read || L->guard.n > 0)
+        return ex_divisor(ctx, d, at);
+    int none[1] = {0};
+    Node *n = node_compute(ctx, L->graph, 0, NULL, none, 0, NULL, R_NONE, ex2(ctx, OP_NE, d, ex_int(ctx, 0)), NULL, NULL, at, 0);
+    vec_push(ctx, &L->graph->asserts, ((Root){.name = "a divisor is 0", .span = at, .node = n}));
+    return d;
+}
+
 static void out_of_range(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of) {
     (void)index;
     ERR(L, at->span, "E0209", "index %s of '%s' runs past the end: its axis has size %s", span_text(L->ctx, at->span), of, size_text(L, size, NULL));
