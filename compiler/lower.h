@@ -78,6 +78,7 @@ Type wider_type(Type, Type);
 Val val_bad(void);
 Val val_scalar(const Ex *);
 const Ex *axis_var(Lower *, int rank, int k);                   /* the variable of axis k */
+bool countable(Lower *, const Node *, Span);
 void too_many_axes(Lower *, Span);
 char *shape_text(Lower *, const Val *);                         /* "[n, f]" in the user's names */
 char *size_text(Lower *, const Ex *, const Dim *);
@@ -105,6 +106,7 @@ Val val_matmul(Lower *, Val, Val, const Ast *);
 /* lower_index.c */
 Val lower_indexing(Lower *, const Ast *);
 bool push_index(Lower *, const Ast *in, bool reduction);        /* k in K, k in a:b: into scope */
+bool positive_axis(Lower *, const char *index, const Ex *size, Span);
 void pop_index(Lower *, int to);
 Val lower_comprehension(Lower *, const Ast *statement);         /* let x[k in K, ...] = e */
 bool lower_recurrence(Lower *, const Ast *let);

@@ -147,17 +147,6 @@ bool lower_axes(Lower *L, const Ast *items, Val *shape) {
     return fine;
 }
 
-/* The number of elements must stay below 2^63; checked when all sizes are known. */
-static bool countable(Lower *L, const Val *shape, Span span, const char *name) {
-    int64_t n = 1, v;
-    for (int k = 0; k < shape->rank; k++)
-        if (ex_is_int(shape->axis[k].size, &v) && __builtin_mul_overflow(n, v, &n)) {
-            ERR(L, span, "E0224", "'%s' would have more than 2^63 elements", name);
-            return false;
-        }
-    return true;
-}
-
 static void axes_to_node(const Val *shape, Axis *axis) {
     for (int k = 0; k < shape->rank; k++)
         axis[k] = (Axis){shape->axis[k].size, shape->axis[k].dim, NULL};
@@ -259,7 +248,7 @@ bool lower_data(Lower *L, const Ast *a) {
         ERR(L, (prepare ? prepare : missing)->span, "E0220", "'%s' is for real arrays only", (prepare ? prepare : missing)->text);
         fine = false;
     }
-    fine &= countable(L, &shape, a->span, a->text) && columns_fit(L, a, &shape, from);
+    fine &= columns_fit(L, a, &shape, from);
     Symbol *s = declare(L, a->text, a->name_span, fine ? SYM_VALUE : SYM_BAD);
     for (int k = 0; k < shape.rank; k++)
         if (shape.axis[k].dim)
@@ -269,6 +258,10 @@ bool lower_data(Lower *L, const Ast *a) {
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     d.node = node_leaf(ctx, L->graph, N_DATA, type, shape.rank, axis, L->graph->data.n, a->text, a->span);
+    if (!countable(L, d.node, a->span)) {
+        s->kind = SYM_BAD;
+        return false;
+    }
     d.node->labels = labels;
     if (labels) {
         d.node->vmin = ex_int(ctx, 0);
@@ -442,7 +435,7 @@ bool lower_param(Lower *L, const Ast *a) {
     ParamDecl p = {.name = a->text, .ast = a};
     Val shape = {.type = T_REAL};
     const Ast *constraint = NULL, *frozen = NULL;
-    bool fine = lower_axes(L, a->items, &shape) && countable(L, &shape, a->span, a->text);
+    bool fine = lower_axes(L, a->items, &shape);
     for (const Ast *c = a->clauses; c; c = c->next) {
         if (strcmp(c->text, "frozen") == 0) {
             fine &= !twice(L, c, &frozen, "it");
@@ -477,6 +470,10 @@ bool lower_param(Lower *L, const Ast *a) {
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     p.node = node_leaf(L->ctx, L->graph, N_PARAM, T_REAL, shape.rank, axis, L->graph->params.n, a->text, a->span);
+    if (!countable(L, p.node, a->span)) {
+        s->kind = SYM_BAD;
+        return false;
+    }
     vec_push(L->ctx, &L->graph->params, p);
     s->value = val_of_node(L, p.node, NULL);
     s->node = p.node;

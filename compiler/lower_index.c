@@ -26,6 +26,14 @@ static void open_scope(Lower *L) {
     L->scope = s;
 }
 
+/* The axis of an index that runs over 0 .. size-1, where that can be told. */
+bool positive_axis(Lower *L, const char *index, const Ex *size, Span at) {
+    if (size->has_var || !prove_nonnegative(L->ctx, ex1(L->ctx, OP_NEG, size), NULL))
+        return true;
+    ERR(L, at, "E0214", "the axis of '%s' has size %s, and sizes are at least 1", index, size_text(L, size, NULL));
+    return false;
+}
+
 bool push_index(Lower *L, const Ast *in, bool reduction) {
     Ctx *ctx = L->ctx;
     const Dim *dim = NULL;
@@ -51,11 +59,7 @@ bool push_index(Lower *L, const Ast *in, bool reduction) {
     }
     fine &= lo && hi;
     Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim};
-    int64_t size;
-    if (fine && !reduction && ex_is_int(x.hi, &size) && size < 1) {
-        ERR(L, in->span, "E0214", "the axis of '%s' has size %lld, and sizes are at least 1", in->text, (long long)size);
-        fine = false;
-    }
+    fine = fine && (reduction || positive_axis(L, in->text, x.hi, in->span));
     vec_push(ctx, &L->index, x);
     open_scope(L);
     Symbol *s = NEW(ctx, Symbol);

@@ -112,7 +112,9 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
             ERR(L, span, "E0224", "this needs an array whose size is not known before run time");
             axis[k].size = ex_int(L->ctx, 1);
         }
-    return node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, step.body, NULL, name, span, let);
+    Node *n = node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, step.body, NULL, name, span, let);
+    countable(L, n, span);
+    return n;
 }
 
 /* Reads a node of the recurrence at the current step. */
@@ -310,6 +312,7 @@ static bool run_scan(Scan *s) {
         ERR(L, s->t->span, "E0214", "a recurrence must begin at 0");
         fine = false;
     }
+    fine = fine && positive_axis(L, s->t->text, hi, s->t->span);
     s->index = (Index){.var = VAR_SCOPE + L->next_var++, .lo = ex_int(L->ctx, 0), .hi = hi ? hi : ex_int(L->ctx, 1), .name = s->t->text, .dim = dim, .sequential = true};
     for (int k = 0; k < s->n; k++) {
         Part *p = &s->part[k];
