@@ -592,6 +592,28 @@ static Node *total_loss(Ctx *ctx, Graph *g) {
                             : node_compute(ctx, g, 0, NULL, NULL, 0, NULL, R_NONE, sum, NULL, NULL, g->losses.at[0].span, 0);
 }
 
+/* dx: of the learnable params x, in natural order; NULL where nothing flows. */
+static bool learns(Ctx *ctx, const Root *loss, const Ex *const *dx, int n) {
+    for (int k = 0; k < n; k++)
+        if (dx[k])
+            return true;
+    error_at(ctx, loss->span, "E0222", "no param gets a gradient from this loss");
+    return false;
+}
+
+/* From each loss alone some param gets a gradient. What is built for the question is forgotten. */
+static bool each_teaches(Ctx *ctx, Graph *g, Node *const *x, int n, const Ex **dx) {
+    const Graph before = *g;
+    bool fine = true;
+    for (int k = 0; k < before.losses.n; k++) {
+        const Root *loss = &before.losses.at[k];
+        Builder b = {.ctx = ctx, .graph = g};
+        fine &= gradient(&b, loss->node, ex_real(ctx, 1), x, n, dx, loss->span) && learns(ctx, loss, dx, n);
+        *g = before;
+    }
+    return fine;
+}
+
 /* requires: losses. ensures: params[].grad of every param that a loss depends on. */
 Graph *differentiate(Ctx *ctx, Graph *g) {
     if (g->losses.n == 0)
@@ -605,10 +627,11 @@ Graph *differentiate(Ctx *ctx, Graph *g) {
         }
     Builder b = {.ctx = ctx, .graph = g};
     const Ex **dx = NEWN(ctx, const Ex *, x.n + 1);
-    Node *loss = total_loss(ctx, g);
-    if (x.n == 0 || !gradient(&b, loss, ex_real(ctx, 1), x.at, x.n, dx, g->losses.at[0].span))
+    const Root *first = &g->losses.at[0];
+    if (g->losses.n > 1 && !each_teaches(ctx, g, x.at, x.n, dx))
         return g;
-    bool any = false;
+    if (!gradient(&b, total_loss(ctx, g), ex_real(ctx, 1), x.at, x.n, dx, first->span) || !learns(ctx, first, dx, x.n))
+        return g;
     for (int k = 0; k < x.n; k++) {
         ParamDecl *p = &g->params.at[place.at[k]];
         if (!dx[k])
@@ -619,11 +642,7 @@ Graph *differentiate(Ctx *ctx, Graph *g) {
         p->grad = node_compute(ctx, g, p->node->rank, p->node->axis, var, 0, NULL, R_NONE, dx[k], NULL,
                                arena_printf(ctx->arena, "d%s", p->name), p->node->span, 0);
         p->grad->adjoint_of = p->node;
-        any = true;
     }
-    if (!any)
-        error_at(ctx, g->losses.at[0].span, "E0222", "no param gets a gradient from this loss");
-    else
-        find_residuals(ctx, g);
+    find_residuals(ctx, g);
     return g;
 }
