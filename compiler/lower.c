@@ -4,6 +4,7 @@
  * one calls: lower_decl.c and lower_let.c for statements, lower_expr.c and its kin for expressions. A name whose declaration failed stays known as SYM_BAD and silences what follows from it. The order of
  * statements is the order of declaration: a name is visible from its statement on, and a function sees what stood above
  * it. The library is a module like an imported file. */
+#define _XOPEN_SOURCE 700                   /* realpath */
 #include "lower.h"
 #include "../runtime/adrt.h"
 #include <errno.h>
@@ -184,19 +185,45 @@ static char *path_beside(Ctx *ctx, const char *model, const char *path) {
     return path[0] == '/' || !slash ? arena_strdup(ctx->arena, path) : arena_printf(ctx->arena, "%.*s/%s", (int)(slash - model), model, path);
 }
 
+static bool all_parsed(const Ast *statements) {
+    for (const Ast *a = statements; a; a = a->next)
+        if (a->kind == AST_POISON)
+            return false;
+    return true;
+}
+
+/* One name for a file, however the path to it is written. */
+static const char *real_path(Ctx *ctx, const char *path) {
+    char *real = realpath(path, NULL);
+    const char *kept = arena_strdup(ctx->arena, real ? real : path);
+    free(real);
+    return kept;
+}
+
+static Module *find_module(Lower *L, const char *path) {
+    const char *real = real_path(L->ctx, path);
+    for (int k = 0; k < L->modules.n; k++)
+        if (strcmp(L->modules.at[k]->path, real) == 0)
+            return L->modules.at[k];
+    return NULL;
+}
+
 static Module *load_module(Lower *L, int file, const char *path) {
     Module *m = NEW(L->ctx, Module), *before = L->module;
     const Ast *statements = L->statements;
-    *m = (Module){.file = file, .path = path};
+    *m = (Module){.file = file, .path = path, .loading = true};
     vec_push(L->ctx, &L->modules, m);
     L->module = m;
     L->statements = parse(L->ctx, file);
     for (const Ast *a = L->statements; a; a = a->next) {
-        if (a->kind != AST_FN && a->kind != AST_DIM && a->kind != AST_LET && a->kind != AST_IMPORT && a->kind != AST_POISON)
+        bool draw = a->kind == AST_LET && a->op == '~';
+        if (draw || (a->kind != AST_FN && a->kind != AST_DIM && a->kind != AST_LET && a->kind != AST_IMPORT && a->kind != AST_POISON))
             ERR(L, a->span, "E0225", "an imported file gives functions: besides them it may hold imports, dims and constants");
         else
             lower_statement(L, a);
     }
+    m->incomplete |= !all_parsed(L->statements);
+    m->loading = false;
     L->module = before;
     L->statements = statements;
     return m;
@@ -221,24 +248,27 @@ static bool import_function(Lower *L, const Ast *a, const Symbol *s) {
 
 static bool lower_import(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
-    const char *self = ctx->source.at[a->span.file].name;
-    char *path = path_beside(ctx, self, a->text);
+    Span at = a->name_span.end ? a->name_span : a->span;
+    char *path = path_beside(ctx, ctx->source.at[a->span.file].name, a->text);
     int file = -1;
-    Module *m = NULL;
-    for (int k = 0; k < L->modules.n; k++)
-        if (L->modules.at[k]->path && strcmp(L->modules.at[k]->path, path) == 0)
-            m = L->modules.at[k];
+    Module *m = find_module(L, path);
     bool found = m || source_read(ctx, path, &file);
     for (int k = 0; !found && k < ctx->options.include.n; k++) {
         path = arena_printf(ctx->arena, "%s/%s", ctx->options.include.at[k], a->text);
-        found = source_read(ctx, path, &file);
+        m = find_module(L, path);
+        found = m || source_read(ctx, path, &file);
     }
-    if (!found) {
-        ERR(L, a->name_span.end ? a->name_span : a->span, "E0225", "cannot read \"%s\": %s", a->text, strerror(errno));
+    if (!found || (m && m->loading)) {
+        L->module->incomplete = true;
+        if (found)
+            ERR(L, at, "E0225", "\"%s\" imports itself, here or by what it imports", a->text);
+        else
+            ERR(L, at, "E0225", "cannot read \"%s\": %s", a->text, strerror(errno));
         return false;
     }
     if (!m)
-        m = load_module(L, file, path);
+        m = load_module(L, file, real_path(ctx, path));
+    L->module->incomplete |= m->incomplete;
     bool fine = true;
     for (Symbol *s = m->symbols; s; s = s->next)
         if (s->kind == SYM_FN && s->module == m)
@@ -302,13 +332,6 @@ static void find_precision(Lower *L, const Ast *statements) {
     }
     if (L->ctx->options.precision)
         L->graph->precision = L->ctx->options.precision;
-}
-
-static bool all_parsed(const Ast *statements) {
-    for (const Ast *a = statements; a; a = a->next)
-        if (a->kind == AST_POISON)
-            return false;
-    return true;
 }
 
 static void check_dims(Lower *L) {
@@ -381,7 +404,8 @@ Graph *lower(Ctx *ctx, const Ast *statements, int file) {
     L->graph->name = model_name(ctx, file);
     load_library(L);
     L->main = L->module = NEW(ctx, Module);
-    L->module->file = file;
+    *L->main = (Module){.file = file, .path = real_path(ctx, ctx->source.at[file].name), .loading = true};
+    vec_push(ctx, &L->modules, L->main);
     L->statements = statements;
     find_precision(L, statements);
     for (const Ast *a = statements; a; a = a->next)

@@ -48,7 +48,10 @@ struct Symbol {
 };
 
 enum { NAME_BUCKETS = 1 << 12 };
-typedef struct Module { Symbol *symbols; Symbol *bucket[NAME_BUCKETS]; bool is_std; int order; int file; struct Module *imports; const char *path; } Module;
+typedef struct Module { Symbol *symbols; Symbol *bucket[NAME_BUCKETS]; bool is_std; int order; int file; const char *path;
+    bool loading;               /* an import of it now is one of itself */
+    bool incomplete;            /* an import failed, or a statement did not parse: what is unknown may have been there */
+} Module;
 
 typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; } Scope;
 

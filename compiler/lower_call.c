@@ -617,6 +617,8 @@ static const char *said_elsewhere(const char *name) {
 static void unknown_function(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     Module *m = L->scope ? L->scope->module : L->module;
+    if (m->incomplete)
+        return;
     for (int k = 0; k < NSCALAR; k++)
         vec_push(L->ctx, &names, scalar[k].name);
     for (int k = 0; k < NSPECIAL; k++)
