@@ -134,6 +134,7 @@ Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *gi
 const char *const *builtin_names(int *n);
 bool is_builtin(Lower *, const char *name);
 Symbol *std_function(Lower *, const char *name);
+bool named_once(Lower *, const Ast *call);
 bool plain_args(Lower *, const Ast *call, int least, int most, const char *const *named, int nnamed);  /* how many, and which by name */
 const Ast *named_arg(const Ast *call, const char *name), *nth_arg(const Ast *call, int n);
 
@@ -147,6 +148,7 @@ const Ex *element_place(Lower *, const Val *);                  /* row-major pla
 bool lower_dim(Lower *, const Ast *), lower_data(Lower *, const Ast *), lower_hyper(Lower *, const Ast *), lower_param(Lower *, const Ast *);
 bool lower_axes(Lower *, const Ast *items, Val *shape);         /* the brackets of data and params, and shape notes */
 int draw_row(Lower *, const Ast *call);                         /* which draw; 0 uniform, 1 normal, -1 after an error */
+bool draw_exists(Lower *, const Ast *call, bool normal, bool uniform, double x, double y);
 bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **file);
 
 /* lower_let.c */

@@ -58,6 +58,17 @@ static int count_args(const Ast *call) {
     return n;
 }
 
+/* No argument is named twice. */
+bool named_once(Lower *L, const Ast *call) {
+    for (const Ast *a = call->items; a; a = a->next)
+        for (const Ast *b = call->items; a->kind == AST_ARG && b != a; b = b->next)
+            if (b->kind == AST_ARG && strcmp(a->text, b->text) == 0) {
+                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", a->text, call->text);
+                return false;
+            }
+    return true;
+}
+
 bool plain_args(Lower *L, const Ast *call, int least, int most, const char *const *named, int nnamed) {
     int n = 0;
     bool fine = true;
@@ -644,6 +655,8 @@ static void unknown_function(Lower *L, const Ast *a) {
 
 Val lower_call(Lower *L, const Ast *a) {
     bool in_std = L->scope && L->scope->module->is_std;
+    if (!named_once(L, a))
+        return val_bad();
     int row = scalar_of(a->text);
     if (strcmp(a->text, "where") == 0)
         return call_where(L, a);

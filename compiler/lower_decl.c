@@ -4,6 +4,7 @@
 #include "../runtime/adrt.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,6 +304,15 @@ static const struct { const char *name; int init, least, most; } draw_rows[] = {
 };
 enum { NDRAW = (int)(sizeof draw_rows / sizeof *draw_rows) };
 
+/* Of a draw's numbers: is there such a distribution? */
+bool draw_exists(Lower *L, const Ast *call, bool normal, bool uniform, double x, double y) {
+    if (normal && y < 0)
+        ERR(L, call->span, "E0221", "normal(mu, sd) with a negative sd of %g", y);
+    if (uniform && x > y)
+        ERR(L, call->span, "E0221", "uniform(a, b) with a = %g above b = %g", x, y);
+    return !(normal && y < 0) && !(uniform && x > y);
+}
+
 int draw_row(Lower *L, const Ast *call) {
     const char *names[NDRAW];
     for (int k = 0; k < NDRAW; k++) {
@@ -325,6 +335,8 @@ int draw_row(Lower *L, const Ast *call) {
 bool draw_args(Lower *L, const Ast *call, int row, const Ex **arg, const char **file) {
     static const char *const arg_names[][2] = {{"a", "b"}, {"mu", "sd"}};
     int n = 0;
+    if (!named_once(L, call))
+        return false;
     for (const Ast *a = call->items; a; a = a->next, n++) {
         int at = n;
         const Ast *e = a;
@@ -344,6 +356,9 @@ bool draw_args(Lower *L, const Ast *call, int row, const Ex **arg, const char **
                 return false;
             }
             *file = e->text;
+        } else if (arg[at]) {
+            ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", arg_names[row][at], call->text);
+            return false;
         } else if (!(arg[at] = lower_scalar(L, e, T_REAL, "an argument of a draw"))) {
             return false;
         }
@@ -383,7 +398,7 @@ static bool depends_on_params(Lower *L, const Ex *e) {
     return s.found;
 }
 
-static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape) {
+static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape, Val *fill) {
     Val v = val_cast(L, lower_expr(L, a->a), T_REAL), all = {0};
     if (v.bad)
         return false;
@@ -401,8 +416,99 @@ static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape) {
         all.type = T_REAL;
         v = all;
     }
+    *fill = v;
     p->fill = val_node(L, &v, NULL, a->a->span);
     return p->fill != NULL;
+}
+
+/* ---- does a param start where its constraint wants it? Told here of numbers, by the trainer of all else. */
+
+static double number_of(const Ex *e) { return e && e->op == OP_REAL ? e->real : NAN; }
+
+static const Ex *element(void *data, int var) {
+    const struct { Ctx *ctx; int rank; const int64_t *at; } *m = data;
+    int p = var - VAR_AXIS;
+    return p >= 0 && p < m->rank ? ex_int(m->ctx, m->at[m->rank - 1 - p]) : NULL;
+}
+
+static bool unfit(Lower *L, const Ast *a, double v, const char *needed) {
+    ERR(L, a->a->span, "E0223", "'%s' starts at %g, but %s", a->text, v, needed);
+    return false;
+}
+
+static bool value_fits(Lower *L, const Ast *a, const ParamDecl *p, double v, double before) {
+    double lo = number_of(p->bound[0]), hi = number_of(p->bound[1]);
+    if (!isfinite(v))
+        return unfit(L, a, v, "params start at finite values");
+    if (p->constraint == AD_POSITIVE && v <= 0)
+        return unfit(L, a, v, "it is declared positive");
+    if (p->constraint == AD_INTERVAL && (v <= lo || v >= hi))
+        return unfit(L, a, v, arena_printf(L->ctx->arena, "it is declared in(%g, %g), bounds excluded", lo, hi));
+    if (p->constraint == AD_ORDERED && v <= before)
+        return unfit(L, a, v, arena_printf(L->ctx->arena, "it is declared ordered, and the value before it is %g", before));
+    if (p->constraint == AD_SIMPLEX && (p->frozen ? v < 0 : v <= 0))
+        return unfit(L, a, v, "values of a simplex are positive");
+    return true;
+}
+
+/* Elements of the fill, one after the other, while they are numbers. */
+static bool fill_fits(Lower *L, const Ast *a, const ParamDecl *p, const Val *shape, const Val *fill) {
+    int64_t at[MAX_RANK] = {0}, size[MAX_RANK] = {0}, count = 1;
+    double before = NAN, sum = 0, within = L->graph->precision == 64 ? 1e-9 : 1e-5;
+    if (fill->rank == 0)                            /* one number: ordered and simplex spread it */
+        return p->constraint == AD_ORDERED || p->constraint == AD_SIMPLEX || fill->body->op != OP_REAL || value_fits(L, a, p, number_of(fill->body), NAN);
+    for (int k = 0; k < shape->rank; k++) {
+        if (!ex_is_int(shape->axis[k].size, &size[k]) || count > 4096 || size[k] > 4096)
+            return true;
+        count *= size[k];
+    }
+    int64_t last = size[shape->rank - 1];
+    for (int64_t i = 0; i < count && count <= 4096; i++) {
+        struct { Ctx *ctx; int rank; const int64_t *at; } m = {L->ctx, shape->rank, at};
+        for (int64_t k = shape->rank - 1, rest = i; k >= 0; rest /= size[k--])
+            at[k] = rest % size[k];
+        const Ex *e = ex_map_vars(L->ctx, fill->body, element, &m, false);
+        if (e->op != OP_REAL)
+            return true;
+        if (i % last == 0)
+            before = NAN, sum = 0;
+        if (!value_fits(L, a, p, e->real, before))
+            return false;
+        before = e->real;
+        sum += e->real;
+        if (p->constraint == AD_SIMPLEX && i % last == last - 1 && fabs(sum - 1) > within) {
+            ERR(L, a->a->span, "E0223", "'%s' starts with a sum of %.9g, but values of a simplex sum to 1", a->text, sum);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool draw_fits(Lower *L, const Ast *a, const ParamDecl *p, const Val *shape) {
+    double x = number_of(p->draw[0]), y = number_of(p->draw[1]), lo = number_of(p->bound[0]), hi = number_of(p->bound[1]);
+    int64_t last = 1;
+    bool same = p->init == AD_INIT_ZEROS || p->init == AD_INIT_ONES || p->init == AD_INIT_CONSTANT;
+    if (!draw_exists(L, a->a, p->init == AD_INIT_NORMAL, p->init == AD_INIT_UNIFORM, x, y))
+        return false;
+    if (p->init == AD_INIT_UNIFORM && p->constraint == AD_INTERVAL && (y <= lo || x >= hi)) {
+        ERR(L, a->a->span, "E0223", "'%s' is declared in(%g, %g), and no draw from uniform(%g, %g) is inside", a->text, lo, hi, x, y);
+        return false;
+    }
+    if (!same)
+        return true;
+    double v = p->init == AD_INIT_CONSTANT ? x : p->init == AD_INIT_ONES;
+    if (p->constraint == AD_POSITIVE || p->constraint == AD_SIMPLEX)        /* draws take absolute values */
+        v = fabs(v);
+    bool row = shape->rank > 0 && ex_is_int(shape->axis[shape->rank - 1].size, &last) && last > 1;
+    return isnan(v) || value_fits(L, a, p, v, row ? v : NAN);
+}
+
+/* A clause without arguments has none. */
+static bool bare_clause(Lower *L, const Ast *c) {
+    if (!c->items)
+        return true;
+    ERR(L, c->span, "E0220", "'%s' takes no arguments", c->text);
+    return false;
 }
 
 static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *shape) {
@@ -411,6 +517,8 @@ static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *s
         ERR(L, c->span, "E0223", "'%s' is a constraint along the last axis, and '%s' is a scalar", c->text, p->name);
         return false;
     }
+    if (strcmp(c->text, "in") != 0 && !bare_clause(L, c))
+        return false;
     p->constraint = strcmp(c->text, "positive") == 0 ? AD_POSITIVE : strcmp(c->text, "ordered") == 0 ? AD_ORDERED
                   : strcmp(c->text, "simplex") == 0 ? AD_SIMPLEX : AD_INTERVAL;
     if (p->constraint != AD_INTERVAL)
@@ -419,6 +527,11 @@ static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *s
     for (const Ast *a = c->items; a; a = a->next, n++)
         if (n < 2 && !(p->bound[n] = lower_scalar(L, a, T_REAL, "a bound")))
             return false;
+    for (int k = 0; k < 2 && k < n; k++)
+        if (depends_on_params(L, p->bound[k])) {
+            ERR(L, c->span, "E0223", "the bounds of '%s' may use data, hypers and numbers, not params", p->name);
+            return false;
+        }
     if (n != 2) {
         ERR(L, c->span, "E0223", "in(a, b) takes two bounds, not %d", n);
         return false;
@@ -438,7 +551,7 @@ bool lower_param(Lower *L, const Ast *a) {
     bool fine = lower_axes(L, a->items, &shape);
     for (const Ast *c = a->clauses; c; c = c->next) {
         if (strcmp(c->text, "frozen") == 0) {
-            fine &= !twice(L, c, &frozen, "it");
+            fine = !twice(L, c, &frozen, "it") && bare_clause(L, c) && fine;
             p.frozen = true;
         } else if (strcmp(c->text, "positive") == 0 || strcmp(c->text, "in") == 0 || strcmp(c->text, "ordered") == 0 || strcmp(c->text, "simplex") == 0) {
             fine = !twice(L, c, &constraint, "a constraint") && constraint_clause(L, c, &p, &shape) && fine;
@@ -456,8 +569,10 @@ bool lower_param(Lower *L, const Ast *a) {
                 ERR(L, a->a->span, "E0221", "the draw of '%s' may use data, hypers and numbers, not params", a->text);
                 fine = false;
             }
+        fine = fine && draw_fits(L, a, &p, &shape);
     } else if (a->op == '=') {
-        fine = lower_fill(L, a, &p, &shape) && fine;
+        Val fill;
+        fine = lower_fill(L, a, &p, &shape, &fill) && fine && fill_fits(L, a, &p, &shape, &fill);
     } else {
         ERR(L, a->span, "E0221", "the param '%s' has no initial value", a->text);
         if (!L->muted)

@@ -1,6 +1,7 @@
 /* lower_let.c: let, loss, metric, output, assert and fn: statements that give names to expressions, and what the model
  * minimises, reports and writes. */
 #include "lower.h"
+#include <math.h>
 #include <string.h>
 
 /* let z[n, c] = e: the note says the axes, and names those without a name. */
@@ -52,6 +53,9 @@ static Val lower_draw(Lower *L, const Ast *a) {
         return val_bad();
     }
     if (!draw_args(L, a->a, row, arg, &file))
+        return val_bad();
+    double x = arg[0]->op == OP_REAL ? arg[0]->real : NAN, y = arg[1]->op == OP_REAL ? arg[1]->real : NAN;
+    if (!draw_exists(L, a->a, row == 1, row == 0, x, y))
         return val_bad();
     const Ex *z = ex_draw(ctx, row == 1, draw_key(a->text, 0), element_place(L, &shape));
     const Ex *scale = row == 1 ? arg[1] : ex2(ctx, OP_SUB, arg[1], arg[0]);

@@ -17,10 +17,19 @@ static Val call_rows(Lower *L, const Ast *call) {
         return val_bad();
     }
     bool labels = v[1].rank == v[0].rank - 1, is_kl = strcmp(call->text, "kl") == 0, entropy = strcmp(call->text, "cross_entropy") == 0;
+    bool shares = is_kl || entropy;                 /* may take probabilities */
     const char *name = is_kl ? "_kl" : entropy ? (labels ? "_cross_entropy_labels" : "_cross_entropy_shares") : "_pick";
-    if (labels && !is_kl && v[1].type == T_REAL) {
-        const Ast *y = nth_arg(call, 1);
-        ERR(L, y->span, "E0211", "'%s' takes labels, an index(c) array, and %s is real", call->text, y->kind == AST_NAME ? y->text : "this");
+    const Ast *y = nth_arg(call, 1);
+    const char *said = y->kind == AST_NAME ? arena_printf(L->ctx->arena, "'%s'", y->text) : "this";
+    if (shares && v[1].labels && v[0].rank == v[1].rank) {
+        ERR(L, y->span, "E0211", "'%s' of %s takes probabilities of the same shape, and %s holds labels", call->text, shape_text(L, &v[0]), said);
+        if (!L->muted)
+            hint(L->ctx, "labels have one axis less; onehot(y) makes probabilities of them");
+        return val_bad();
+    }
+    if (labels && !is_kl && !v[1].labels) {
+        const char *type = v[1].type == T_REAL ? "real" : v[1].type == T_INT ? "int" : "bool";
+        ERR(L, y->span, "E0211", "'%s' takes labels, an index(c) array, and %s is %s", call->text, said, type);
         if (!L->muted && y->kind == AST_NAME)
             hint(L->ctx, "declare it so: data %s[...] : index(%s)", y->text,
                  v[0].axis[v[0].rank - 1].dim ? v[0].axis[v[0].rank - 1].dim->name : "c");
@@ -37,9 +46,9 @@ static Val call_rows(Lower *L, const Ast *call) {
         }
         return val_bad();
     }
-    if ((!labels && v[0].rank != v[1].rank) || (is_kl && labels)) {
-        ERR(L, call->span, "E0204", "'%s' of %s and %s: the second must be labels for all but the last axis, or of the same shape", call->text,
-            shape_text(L, &v[0]), shape_text(L, &v[1]));
+    if ((!labels && (!shares || v[0].rank != v[1].rank)) || (is_kl && labels)) {
+        const char *wanted = is_kl ? "of the same shape" : entropy ? "labels for all but the last axis, or of the same shape" : "labels for all but the last axis";
+        ERR(L, call->span, "E0204", "'%s' of %s and %s: the second must be %s", call->text, shape_text(L, &v[0]), shape_text(L, &v[1]), wanted);
         if (!L->muted)
             note_dims(L, &v[0], &v[1]);
         return val_bad();
