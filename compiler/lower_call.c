@@ -146,8 +146,13 @@ OWN_FRAME static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) 
     if (n == 2 && !combine_shapes(L, &v[0], &v[1], &shape, a->span, arena_printf(L->ctx->arena, "'%s'", a->text), nth_arg(a, 0), nth_arg(a, 1)))
         return val_bad();
     if (op == OP_POLYGAMMA) {
+        int64_t order;
         if (v[0].type == T_REAL) {
             ERR(L, a->span, "E0211", "the order of polygamma must be an int");
+            return val_bad();
+        }
+        if (ex_is_int(v[0].body, &order) && order < 0) {
+            ERR(L, nth_arg(a, 0)->span, "E0214", "the order of polygamma must be at least 0, not %s", size_text(L, v[0].body, NULL));
             return val_bad();
         }
         v[0] = val_cast(L, v[0], T_INT);
@@ -368,15 +373,14 @@ OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *ar
             break;
         }
         Val r = val_cast(L, lower_expr(L, e), T_REAL), shape = {0};
-        if (r.bad || !combine_shapes(L, &args[k], &r, &shape, e->span, "'vjp'", NULL, e)) {
+        bool fits = !r.bad && r.rank == args[k].rank;
+        if (!r.bad && !fits)
+            ERR(L, e->span, "E0217", "vjp of '%s': the adjoint of '%s' must have its shape %s, not %s", fn->text, arg->text, shape_text(L, &args[k]), shape_text(L, &r));
+        if (!fits || !combine_shapes(L, &args[k], &r, &shape, e->span, "'vjp'", NULL, e)) {
             fine = false;
         } else {
             for (int j = 0; j < args[k].rank; j++)
                 shape.axis[j] = args[k].axis[j];
-            if (shape.rank != args[k].rank) {
-                ERR(L, e->span, "E0217", "vjp of '%s': the adjoint of '%s' must have its shape %s, not %s", fn->text, arg->text, shape_text(L, &args[k]), shape_text(L, &r));
-                fine = false;
-            }
             shape.body = r.body;
             shape.type = T_REAL;
             Val made = fine ? val_let(L, shape, NULL, e->span, NULL) : val_bad();

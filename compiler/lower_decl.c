@@ -172,6 +172,12 @@ static bool twice(Lower *L, const Ast *c, const Ast **first, const char *what) {
 }
 
 static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
+    for (const Ast *x = c->a ? NULL : c->items; x; x = x->next)
+        for (const Ast *y = c->items; y != x; y = y->next)
+            if (strcmp(x->text, y->text) == 0) {
+                ERR(L, x->span, "E0220", "the column \"%s\" is named twice", x->text);
+                return false;
+            }
     if (!c->a) {
         d->columns = c->items;
         return true;
@@ -187,6 +193,10 @@ static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
  * alone (--data X=FILE), wins over the columns of the table: what is loaded then is judged when it is. */
 static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *from) {
     int64_t n = from ? columns_of(a) : 0, wanted = 1;
+    if (from && shape->rank > 2) {
+        ERR(L, from->span, "E0220", "columns of a table make vectors and matrices, and '%s' has %d axes", a->text, shape->rank);
+        return false;
+    }
     if (shape->rank == 2 && shape->axis[1].dim && define_of(L, shape->axis[1].dim->name))
         return true;
     if (n == 0 || shape->rank == 0 || shape->rank > 2 || (shape->rank == 2 && !ex_is_int(shape->axis[1].size, &wanted)) || n == wanted)
@@ -407,8 +417,15 @@ static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape, V
         return false;
     }
     p->init = AD_INIT_FILL;
+    if (v.rank > shape->rank) {
+        ERR(L, a->a->span, "E0204", "the fill of '%s' has the shape %s, and '%s' is declared as %s", a->text, shape_text(L, &v), a->text,
+            shape->rank ? shape_text(L, shape) : "a scalar");
+        if (!L->muted && !a->bracketed)
+            hint(L->ctx, "say its shape: param %s%s", a->text, shape_text(L, &v));
+        return false;
+    }
     if (v.rank > 0) {
-        if (v.rank > shape->rank || !combine_shapes(L, shape, &v, &all, a->a->span, "the fill", NULL, a->a))
+        if (!combine_shapes(L, shape, &v, &all, a->a->span, "the fill", NULL, a->a))
             return false;
         for (int k = 0; k < shape->rank; k++)
             all.axis[k] = shape->axis[k];

@@ -142,6 +142,12 @@ bool lower_root(Lower *L, const Ast *a) {
     bool scalar = a->kind != AST_OUTPUT;
     const char *what = a->kind == AST_LOSS ? "a loss" : a->kind == AST_METRIC ? "a metric" : "an output";
     L->seen_loss |= a->kind == AST_LOSS;
+    if (scalar && a->op == '~') {
+        ERR(L, a->span, "E0221", "%s is no draw: only let and output take one", what);
+        if (a->text)
+            declare(L, a->text, a->name_span, SYM_BAD);
+        return false;
+    }
     if (!rooted_value(L, a, &v, &node, &name))
         return false;
     if (scalar && v.rank > 0) {

@@ -198,7 +198,7 @@ static bool lower_part(Scan *s, Part *p) {
         return false;
     }
     Val shape = {0};
-    if (v.rank != 0 && v.rank != p->rest.rank) {
+    if (v.rank != p->rest.rank) {
         ERR(L, p->let->span, "E0216", "one step of '%s' is %s, but it starts from %s", p->let->text, shape_text(L, &v), shape_text(L, &p->rest));
         p->symbol->kind = SYM_BAD;
         return false;
@@ -356,7 +356,12 @@ bool lower_scan(Lower *L, const Ast *scan) {
         const Ast *first = let->items;
         bool right = first && ((first->kind == AST_NAME && strcmp(first->text, s->t->text) == 0)
                                || (first->kind == AST_IN && strcmp(first->text, s->t->text) == 0));
-        if (!right) {
+        if (right && first->kind == AST_IN) {
+            ERR(L, first->name_span, "E0202", "the index variable '%s' is bound already", first->text);
+            if (!L->muted)
+                hint(L->ctx, "its range stands behind 'scan': let %s[%s%s", let->text, first->text, first->next ? ", ..." : "]");
+            declare(L, let->text, let->name_span, SYM_BAD);
+        } else if (!right) {
             ERR(L, let->name_span, "E0216", "the brackets of '%s' must begin with the scan's index '%s'", let->text, s->t->text);
             declare(L, let->text, let->name_span, SYM_BAD);
         } else if (s->n < 128) {
