@@ -139,6 +139,16 @@ const Ast *declared_later(const Ast *list, const char *name) {
     return NULL;
 }
 
+static const char *const built_in[] = {"pi", "inf", "nan", "eps"};
+enum { NBUILT_IN = (int)(sizeof built_in / sizeof *built_in) };
+
+bool name_is_known(Lower *L, const char *name) {
+    for (int k = 0; k < NBUILT_IN; k++)
+        if (strcmp(name, built_in[k]) == 0)
+            return true;
+    return lookup(L, name) != NULL;
+}
+
 void unknown_name(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     const Module *m = L->module;
@@ -161,8 +171,7 @@ void unknown_name(Lower *L, const Ast *a) {
     }
     const char *shown = strlen(a->text) > 60 ? arena_printf(L->ctx->arena, "%.57s...", a->text) : a->text;
     ERR(L, a->span, "E0201", "unknown name '%s'", shown);
-    static const char *const built_in[] = {"pi", "inf", "nan", "eps"};
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < NBUILT_IN; k++)
         vec_push(L->ctx, &names, built_in[k]);
     for (const Ast *in = L->ended ? L->ended->items : NULL; in; in = in->next)
         if (in->kind == AST_IN && strcmp(in->text, a->text) == 0) {
@@ -242,6 +251,7 @@ static bool import_function(Lower *L, const Ast *a, const Symbol *s) {
     mine->fn = s->fn;
     mine->span = s->span;
     mine->module = s->module;
+    mine->wrong = s->wrong;
     mine->fn_order = s->order;
     return true;
 }

@@ -38,6 +38,7 @@ struct Symbol {
     struct Module *module;      /* SYM_FN: where it was declared */
     int order;                  /* position among the statements of its module */
     int fn_order;               /* SYM_FN that was imported: its position in its own module */
+    bool wrong;                 /* SYM_FN: its body has mistakes of its own, which are said */
     bool expanding;             /* SYM_FN: being expanded, so a call is a recursion */
     bool data_only;             /* SYM_VALUE: a data array itself */
     bool missing, masked;       /* a 'missing' array; mask() of it was taken */
@@ -108,6 +109,7 @@ Val val_matmul(Lower *, Val, Val, const Ast *);
 
 /* lower_index.c */
 Val lower_indexing(Lower *, const Ast *);
+bool open_index(Lower *, const Ast *in);                         /* its name into scope */
 bool push_index(Lower *, const Ast *in, bool reduction);        /* k in K, k in a:b: into scope */
 bool positive_axis(Lower *, const char *index, const Ex *size, Span);
 void pop_index(Lower *, int to);
@@ -138,6 +140,11 @@ bool named_once(Lower *, const Ast *call);
 bool plain_args(Lower *, const Ast *call, int least, int most, const char *const *named, int nnamed);  /* how many, and which by name */
 const Ast *named_arg(const Ast *call, const char *name), *nth_arg(const Ast *call, int n);
 
+bool call_is_known(Lower *, const Ast *call);                   /* such a function, with so many arguments */
+
+/* lower_body.c */
+bool check_body(Lower *, const Symbol *fn);                     /* what is wrong at every call of it */
+
 /* lower_library.c */
 Val call_special(Lower *, const Ast *), call_count(Lower *, const Ast *);
 uint64_t draw_key(const char *name, int ordinal);
@@ -153,7 +160,6 @@ bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **f
 
 /* lower_let.c */
 bool lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
-bool fn_shape_ok(Lower *, const Ast *);
 bool is_reduction(const char *name);
 Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
 
@@ -168,6 +174,7 @@ Symbol *lookup(Lower *, const char *name);
 Symbol *find_global(Module *, const char *name, int limit);     /* of those declared before the limit */
 Symbol *declare(Lower *, const char *name, Span, SymbolKind);   /* an error and NULL when it is there already */
 Symbol *declare_global(Lower *, const char *name, Span, SymbolKind);
+bool name_is_known(Lower *, const char *name);
 void unknown_name(Lower *, const Ast *name);
 const Ast *declared_later(const Ast *statements, const char *name);      /* where a statement further down declares it, or NULL */
 Val lower_let_value(Lower *, const Ast *, Node **node);         /* shape note, comprehension, recurrence or plain */

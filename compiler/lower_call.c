@@ -404,6 +404,8 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     Ctx *ctx = L->ctx;
     static const char *const derivative_calls[] = {"grad", "jvp", "hvp"};
     const Ast *def = fn->fn;
+    if (fn->wrong)
+        return val_bad();
     if (fn->expanding) {
         ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", def->text);
         return val_bad();
@@ -655,6 +657,76 @@ static void unknown_function(Lower *L, const Ast *a) {
         hint(L->ctx, "%s", known);
     else if (near && !L->muted)
         hint(L->ctx, "did you mean '%s'?", near);
+}
+
+/* So many arguments does a built-in function take, and these by name. */
+static bool builtin_args(Lower *L, const Ast *a) {
+    static const struct { const char *name; int least, most; const char *named[2]; } table[] = {
+        {"softmax", 1, 1, {"over"}}, {"log_softmax", 1, 1, {"over"}}, {"layer_norm", 1, 1, {"over", "eps"}}, {"batch_norm", 1, 1, {"over", "eps"}},
+        {"cumsum", 1, 1, {"over"}}, {"concat", 1, MAX_ARGS, {"axis"}}, {"dropout", 1, 2, {"p"}}, {"var", 1, 1, {"over", "ddof"}},
+        {"std", 1, 1, {"over", "ddof"}}, {"max", 1, 2, {"over"}}, {"min", 1, 2, {"over"}}, {"reshape", 2, 2, {0}}, {"grad", 2, 2, {0}},
+        {"jvp", 3, 3, {0}}, {"hvp", 3, 3, {0}}, {"lowrank", 2, 2, {0}}, {"pca", 2, 2, {0}}, {"quantile", 2, 2, {0}},
+        {"cross_entropy", 2, 2, {0}}, {"nll", 2, 2, {0}}, {"kl", 2, 2, {0}},
+    };
+    static const char *const over[] = {"over"};
+    int row = scalar_of(a->text);
+    if (row >= 0)
+        return plain_args(L, a, scalar[row].nargs, scalar[row].nargs, NULL, 0);
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
+        if (strcmp(table[k].name, a->text) == 0)
+            return plain_args(L, a, table[k].least, table[k].most, table[k].named, !!table[k].named[0] + !!table[k].named[1]);
+    return plain_args(L, a, 1, 1, over, is_reduction(a->text));
+}
+
+/* The same for a function with a definition, as far as it can be told without its arguments. */
+static bool defined_args(Lower *L, const Symbol *fn, const Ast *a) {
+    int needed, n = count_parameters(fn->fn, &needed), at = 0, place;
+    bool given[MAX_ARGS] = {0}, fine = true;
+    for (const Ast *arg = a->items; arg; arg = arg->next) {
+        place = arg->kind == AST_ARG ? 0 : at++;
+        if (arg->kind == AST_ARG && !parameter(fn->fn, arg->text, &place)) {
+            unknown_argument(L, arg, fn->fn);
+            fine = false;
+        } else if (place < n && place < MAX_ARGS) {
+            given[place] = true;
+        }
+    }
+    if (fine && at > n) {
+        ERR(L, a->span, "E0206", "'%s' takes %d argument%s", a->text, n, n == 1 ? "" : "s");
+        return false;
+    }
+    int k = 0;
+    for (const Ast *p = fn->fn->items; fine && p && k < MAX_ARGS; p = p->next, k++)
+        if (!given[k] && !p->a) {
+            ERR(L, a->span, "E0206", "'%s' needs its argument '%s'", a->text, p->text);
+            if (!L->muted)
+                hint(L->ctx, "it takes %d argument%s", n, n == 1 ? "" : "s");
+            fine = false;
+        }
+    return fine;
+}
+
+bool call_is_known(Lower *L, const Ast *a) {
+    if (!named_once(L, a))
+        return false;
+    const char *name = a->text;
+    static const char *const along[] = {"softmax", "log_softmax", "layer_norm"};
+    if (scalar_of(name) >= 0 || is_reduction(name) || listed(name, special, NSPECIAL) || listed(name, along, 3))
+        return builtin_args(L, a);
+    Symbol *fn = find_function(L, name), *other = lookup(L, name);
+    if (!fn && name[0] != '_')
+        fn = std_function(L, name);
+    if (fn && fn->order == L->scope->limit && fn->module == L->scope->module) {
+        ERR(L, a->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", name);
+        return false;
+    }
+    if (fn)
+        return defined_args(L, fn, a);
+    if (listed(name, draws, NDRAWS))
+        ERR(L, a->span, "E0211", "'%s' is a draw: it stands only after '~'", name);
+    else if (!other || other->kind != SYM_BAD)
+        unknown_function(L, a);
+    return false;
 }
 
 Val lower_call(Lower *L, const Ast *a) {

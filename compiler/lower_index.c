@@ -34,14 +34,22 @@ bool positive_axis(Lower *L, const char *index, const Ex *size, Span at) {
     return false;
 }
 
+/* The variable's name comes into scope; false after an error when an enclosing one has it. */
+bool open_index(Lower *L, const Ast *in) {
+    bool twice = encloses(L, in->text);
+    if (twice)
+        ERR(L, in->name_span, "E0202", "the index variable '%s' is bound already", in->text);
+    open_scope(L);
+    Symbol *s = NEW(L->ctx, Symbol);
+    *s = (Symbol){.name = in->text, .kind = SYM_INDEX, .span = in->name_span};
+    L->scope->symbols = s;
+    return !twice;
+}
+
 bool push_index(Lower *L, const Ast *in, bool reduction) {
     Ctx *ctx = L->ctx;
     const Dim *dim = NULL;
     bool fine = true;
-    if (encloses(L, in->text)) {
-        ERR(L, in->name_span, "E0202", "the index variable '%s' is bound already", in->text);
-        fine = false;
-    }
     const Ex *lo = ex_int(ctx, 0), *hi;
     if (in->b) {
         lo = lower_scalar(L, in->a, T_INT, "the start of a range");
@@ -61,10 +69,8 @@ bool push_index(Lower *L, const Ast *in, bool reduction) {
     Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim};
     fine = fine && (reduction || positive_axis(L, in->text, x.hi, in->span));
     vec_push(ctx, &L->index, x);
-    open_scope(L);
-    Symbol *s = NEW(ctx, Symbol);
-    *s = (Symbol){.name = in->text, .kind = SYM_INDEX, .span = in->name_span, .value = val_scalar(ex_var(ctx, x.var))};
-    L->scope->symbols = s;
+    fine &= open_index(L, in);
+    L->scope->symbols->value = val_scalar(ex_var(ctx, x.var));
     return fine;
 }
 

@@ -215,13 +215,10 @@ bool lower_fn(Lower *L, const Ast *a) {
             ERR(L, x->span, "E0206", "a function takes at most %d arguments", MAX_ARGS);
             fine = false;
         }
-    if (s)
+    if (s) {
         s->fn = a;
-    for (const Ast *x = a->items; x; x = x->next)
-        for (const Ast *y = a->items; y != x; y = y->next)
-            if (strcmp(x->text, y->text) == 0) {
-                ERR(L, x->name_span, "E0202", "the argument '%s' is declared already, at %s", x->text, place(L->ctx, y->name_span));
-                fine = false;
-            }
+        s->wrong = !L->module->is_std && !check_body(L, s);
+        fine &= !s->wrong;
+    }
     return fine;
 }
