@@ -6,6 +6,7 @@
  * it. The library is a module like an imported file. */
 #define _XOPEN_SOURCE 700                   /* realpath */
 #include "lower.h"
+#include "front.h"
 #include "../runtime/adrt.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -149,6 +150,14 @@ bool name_is_known(Lower *L, const char *name) {
     return lookup(L, name) != NULL;
 }
 
+/* A name that nobody declared is reported where it is used first. */
+static bool said_unknown(const Lower *L, const char *name) {
+    for (int k = 0; k < L->unknown.n; k++)
+        if (strcmp(L->unknown.at[k], name) == 0)
+            return true;
+    return false;
+}
+
 void unknown_name(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     const Module *m = L->module;
@@ -164,6 +173,12 @@ void unknown_name(Lower *L, const Ast *a) {
             hint(L->ctx, "a recurrence starts from a value: let %s[t in T] from 0 = ...", a->text);
         return;
     }
+    if (!L->muted && said_unknown(L, a->text)) {
+        diag_mute(L->ctx);
+        return;
+    }
+    if (!L->muted)
+        vec_push(L->ctx, &L->unknown, a->text);
     const Ast *later = m == L->module ? declared_later(L->statements, a->text) : NULL;
     if (later) {
         ERR(L, a->span, "E0218", "'%s' is used before its definition at %s", a->text, place(L->ctx, later->name_span));
@@ -348,7 +363,7 @@ static void check_dims(Lower *L) {
     bool whole = all_parsed(L->statements);         /* else what would bind a dim may be what did not parse */
     for (int k = 0; whole && k < L->graph->dims.n; k++) {
         const Dim *d = L->graph->dims.at[k];
-        if (!d->size && !d->failed && !d->bound_by_data && !d->bound_by_ids) {
+        if (!d->size && !d->failed && !d->bound_by_data && !d->bound_by_ids && !said_unknown(L, d->name)) {
             ERR(L, d->span, "E0213", "nothing gives the dim '%s' a size", d->name);
             hint(L->ctx, "it needs an axis of data, an index(%s) array, '= ...' or -D %s=...", d->name, d->name);
         }

@@ -71,6 +71,7 @@ typedef struct {
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
     const Ast *ended;                   /* the last reduction in brackets of this statement: its indices are known no more */
+    VEC(const char *) unknown;          /* names that were reported */
     bool guessed;                       /* the last unknown name resembles one that is known */
     Span std_call;                      /* where the model calls the library function that is being expanded */
     int expansions;

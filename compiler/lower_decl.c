@@ -314,6 +314,13 @@ static const struct { const char *name; int init, least, most; } draw_rows[] = {
 };
 enum { NDRAW = (int)(sizeof draw_rows / sizeof *draw_rows) };
 
+static bool is_draw(const char *name) {
+    for (int k = 0; k < NDRAW; k++)
+        if (strcmp(draw_rows[k].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Of a draw's numbers: is there such a distribution? */
 bool draw_exists(Lower *L, const Ast *call, bool normal, bool uniform, double x, double y) {
     if (normal && y < 0)
@@ -530,7 +537,7 @@ static bool bare_clause(Lower *L, const Ast *c) {
 
 static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *shape) {
     bool vector = strcmp(c->text, "ordered") == 0 || strcmp(c->text, "simplex") == 0;
-    if (vector && shape->rank == 0) {
+    if (vector && shape->rank == 0 && !p->ast->items) {
         ERR(L, c->span, "E0223", "'%s' is a constraint along the last axis, and '%s' is a scalar", c->text, p->name);
         return false;
     }
@@ -565,6 +572,7 @@ bool lower_param(Lower *L, const Ast *a) {
     ParamDecl p = {.name = a->text, .ast = a};
     Val shape = {.type = T_REAL};
     const Ast *constraint = NULL, *frozen = NULL;
+    bool drawn = false;                             /* as a clause: param W[f] normal(0, 1) */
     bool fine = lower_axes(L, a->items, &shape);
     for (const Ast *c = a->clauses; c; c = c->next) {
         if (strcmp(c->text, "frozen") == 0) {
@@ -572,6 +580,10 @@ bool lower_param(Lower *L, const Ast *a) {
             p.frozen = true;
         } else if (strcmp(c->text, "positive") == 0 || strcmp(c->text, "in") == 0 || strcmp(c->text, "ordered") == 0 || strcmp(c->text, "simplex") == 0) {
             fine = !twice(L, c, &constraint, "a constraint") && constraint_clause(L, c, &p, &shape) && fine;
+        } else if (!a->op && is_draw(c->text)) {
+            ERR(L, c->span, "E0221", "a draw is written '~ %s'", span_text(L->ctx, c->span));
+            drawn = true;
+            fine = false;
         } else {
             unknown_clause(L, c, "a param, which is always real", known, 5);
             fine = false;
@@ -590,7 +602,7 @@ bool lower_param(Lower *L, const Ast *a) {
     } else if (a->op == '=') {
         Val fill;
         fine = lower_fill(L, a, &p, &shape, &fill) && fine && fill_fits(L, a, &p, &shape, &fill);
-    } else {
+    } else if (!drawn) {
         ERR(L, a->span, "E0221", "the param '%s' has no initial value", a->text);
         if (!L->muted)
             hint(L->ctx, "give it a draw, as in ~ normal(0, 0.1), or a fill, as in = 0");

@@ -318,7 +318,7 @@ OWN_FRAME static Val lower_array(Lower *L, const Ast *a) {
         bad |= v.bad;
         if (!v.bad)
             type = wider_type(type, v.type);
-        if (!v.bad && v.rank > 0 && item->kind != AST_ARRAY) {
+        if (!bad && v.rank > 0 && item->kind != AST_ARRAY) {
             ERR(L, item->span, "E0205", "an element of an array literal must be a scalar, not %s", shape_text(L, &v));
             bad = true;
         }

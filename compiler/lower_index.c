@@ -41,7 +41,7 @@ bool open_index(Lower *L, const Ast *in) {
         ERR(L, in->name_span, "E0202", "the index variable '%s' is bound already", in->text);
     open_scope(L);
     Symbol *s = NEW(L->ctx, Symbol);
-    *s = (Symbol){.name = in->text, .kind = SYM_INDEX, .span = in->name_span};
+    *s = (Symbol){.name = in->text, .kind = twice ? SYM_BAD : SYM_INDEX, .span = in->name_span};
     L->scope->symbols = s;
     return !twice;
 }

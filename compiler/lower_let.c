@@ -82,6 +82,9 @@ Val lower_let_value(Lower *L, const Ast *a, Node **node) {
     else
         v = lower_expr(L, a->a);
     L->naming = naming;
+    Val note = {0};
+    if (v.bad && a->op != '~' && !is_comprehension(a))
+        lower_axes(L, a->items, &note);             /* its own mistakes are worth a message still */
     if (!v.bad && !is_comprehension(a) && !check_note(L, a, &v))
         v = val_bad();
     return val_let(L, v, a->text, a->span, node);
