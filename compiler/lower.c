@@ -394,11 +394,11 @@ static const Ast *find_train(Lower *L, const Ast *statements) {
     return train;
 }
 
-static bool any_learnable(const Graph *g) {
+static const ParamDecl *first_learnable(const Graph *g) {
     for (int k = 0; k < g->params.n; k++)
         if (!g->params.at[k].frozen)
-            return true;
-    return false;
+            return &g->params.at[k];
+    return NULL;
 }
 
 static void warn_missing(Lower *L) {
@@ -439,12 +439,13 @@ Graph *lower(Ctx *ctx, const Ast *statements, int file) {
     const Ast *train = find_train(L, statements);
     if (train)
         check_settings(ctx, L->graph, train);
-    if (error_count(ctx) == 0 && !L->seen_loss && any_learnable(L->graph)) {
-        const ParamDecl *p = &L->graph->params.at[0];
+    const ParamDecl *p = first_learnable(L->graph);
+    if (p && !L->seen_loss && all_parsed(statements))
         error_at(ctx, p->ast->span, "E0222", "the model has a param that can learn, '%s', but no loss to minimise", p->name);
-    }
-    if (error_count(ctx) > 0)
+    if (error_count(ctx) > 0) {
+        differentiate(ctx, L->graph);               /* for what is to be said of the losses that are right */
         return NULL;
+    }
     warn_batch_sums(ctx, L->graph);
     warn_missing(L);
     return L->graph;
