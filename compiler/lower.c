@@ -21,6 +21,8 @@ extern const size_t std_ad_len;
 
 static bool in_std(const Lower *L, Span span) { return L->std && span.file == L->std->file; }
 
+static bool within(Span a, Span b) { return a.file == b.file && a.begin >= b.begin && a.end <= b.end; }
+
 /* A mistake inside the library is the caller's: it is reported at the call. */
 void lower_error(Lower *L, Span span, const char *code, const char *format, ...) {
     if (L->muted)
@@ -33,6 +35,9 @@ void lower_error(Lower *L, Span span, const char *code, const char *format, ...)
     if (in_std(L, span) && !in_std(L, L->std_call))
         span = L->std_call;
     error_at(L->ctx, span, code, "%s", text);
+    for (const Scope *s = L->scope; s; s = s->outer)        /* in the body of a function: which call made it wrong? */
+        if (s->call.end && !s->module->is_std && !within(span, s->call))
+            note_at(L->ctx, s->call, "called here");
 }
 
 void lower_label(Lower *L, Span span, const char *format, ...) {

@@ -54,7 +54,7 @@ typedef struct Module { Symbol *symbols; Symbol *bucket[NAME_BUCKETS]; bool is_s
     bool incomplete;            /* an import failed, or a statement did not parse: what is unknown may have been there */
 } Module;
 
-typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; } Scope;
+typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; Span call; } Scope;
 
 typedef struct {
     Ctx *ctx;
@@ -137,6 +137,7 @@ Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *gi
 const char *const *builtin_names(int *n);
 bool is_builtin(Lower *, const char *name);
 Symbol *std_function(Lower *, const char *name);
+const char *nearest_argument(const char *word, const char *const *names, int n);
 bool named_once(Lower *, const Ast *call);
 bool plain_args(Lower *, const Ast *call, int least, int most, const char *const *named, int nnamed);  /* how many, and which by name */
 const Ast *named_arg(const Ast *call, const char *name), *nth_arg(const Ast *call, int n);

@@ -69,6 +69,12 @@ bool named_once(Lower *L, const Ast *call) {
     return true;
 }
 
+/* NumPy says axis, PyTorch dim. */
+const char *nearest_argument(const char *word, const char *const *names, int n) {
+    bool axes = strcmp(word, "axis") == 0 || strcmp(word, "axes") == 0 || strcmp(word, "dim") == 0;
+    return axes && listed("over", names, n) ? "over" : nearest_name(word, names, n);
+}
+
 bool plain_args(Lower *L, const Ast *call, int least, int most, const char *const *named, int nnamed) {
     int n = 0;
     bool fine = true;
@@ -77,7 +83,7 @@ bool plain_args(Lower *L, const Ast *call, int least, int most, const char *cons
             n++;
         } else if (!listed(a->text, named, nnamed)) {
             ERR(L, a->name_span, "E0208", "'%s' has no argument '%s'", call->text, a->text);
-            const char *near = nearest_name(a->text, named, nnamed);
+            const char *near = nearest_argument(a->text, named, nnamed);
             if (near && !L->muted)
                 hint(L->ctx, "did you mean '%s'?", near);
             fine = false;
@@ -250,14 +256,25 @@ static Symbol *local(Lower *L, const char *name, Span span, Val v, Node *node) {
     return s;
 }
 
+/* Where the call gives this argument; the call itself when it does not. */
+static Span given_at(const Ast *fn, const Ast *arg, const Ast *call) {
+    const Ast *given = call->kind == AST_CALL ? named_arg(call, arg->text) : NULL;
+    int place = 0;
+    for (const Ast *p = fn->items; p && p != arg; p = p->next)
+        place++;
+    if (!given && call->kind == AST_CALL)
+        given = nth_arg(call, place);
+    return given ? given->span : call->span;
+}
+
 /* x[b, i]: a number or a dim declared above is that; any other name is a size of the caller's. */
-static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
+static bool bind_sizes(Lower *L, const Ast *fn, const Ast *arg, Val *v, const Ast *call) {
     Ctx *ctx = L->ctx;
     int rank = 0;
     for (const Ast *i = arg->items; i; i = i->next)
         rank++;
     if (rank != v->rank) {
-        ERR(L, call->span, "E0204", "argument '%s' of '%s' must %s, not have the shape %s", arg->text, call->text,
+        ERR(L, given_at(fn, arg, call), "E0204", "argument '%s' of '%s' must %s, not have the shape %s", arg->text, call->text,
             rank == 0 ? "be a scalar" : arena_printf(ctx->arena, "have %d ax%s", rank, rank == 1 ? "is" : "es"), shape_text(L, v));
         if (!L->muted)
             note_dims(L, v, NULL);
@@ -280,8 +297,8 @@ static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
         if (!size)
             return false;
         if (!same_size(L, size, dim, v->axis[k].size, v->axis[k].dim) || v->axis[k].stretch) {
-            ERR(L, call->span, "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
-                call->text, shape_text(L, v), k + 1, span_text(ctx, i->span), size_text(L, size, NULL));
+            ERR(L, given_at(fn, arg, call), "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
+                call->text, shape_text(L, v), k, span_text(ctx, i->span), size_text(L, size, NULL));
             if (!L->muted) {
                 if (dim && dim->place >= 0)
                     hint(ctx, "%s", declared_at(L, dim));
@@ -420,7 +437,7 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     Scope *scope = NEW(ctx, Scope), *before = L->scope;
     Span site = L->std_call;
     bool enters_std = fn->module->is_std && !(L->scope ? L->scope->module->is_std : L->module->is_std);
-    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->fn_order ? fn->fn_order : fn->order, .module = fn->module};
+    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->fn_order ? fn->fn_order : fn->order, .module = fn->module, .call = call->span};
     L->scope = scope;
     if (enters_std)
         L->std_call = call->span;
@@ -435,7 +452,7 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     for (const Ast *arg = def->items; arg && k < MAX_ARGS; arg = arg->next, k++) {
         Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
         Node *node = nodes && k < n ? nodes[k] : NULL;
-        if (!v.bad && arg->bracketed && !bind_sizes(L, arg, &v, call))
+        if (!v.bad && arg->bracketed && !bind_sizes(L, def, arg, &v, call))
             v = val_bad();
         if (!v.bad && (keep ? v.type == T_REAL : !trivial(v.body))) {
             v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
@@ -508,7 +525,10 @@ OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call
         }
         if (given[place]) {
             if (!first || a->kind == AST_ARG) {
-                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", a->text ? a->text : "", call->text);
+                const Ast *p = fn->fn->items;
+                for (int k = 0; k < place; k++)
+                    p = p->next;
+                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", p->text, call->text);
                 fine = false;
             }
             continue;
@@ -631,6 +651,12 @@ static const char *said_elsewhere(const char *name) {
     return NULL;
 }
 
+static const Ast *last_of(const Ast *list) {
+    while (list->next)
+        list = list->next;
+    return list;
+}
+
 static void unknown_function(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     Module *m = L->scope ? L->scope->module : L->module;
@@ -649,6 +675,14 @@ static void unknown_function(Lower *L, const Ast *a) {
     const Ast *later = m == L->module ? declared_later(L->statements, a->text) : NULL;
     if (later && later->kind == AST_FN) {
         ERR(L, a->name_span.end ? a->name_span : a->span, "E0218", "'%s' is used before its definition at %s", a->text, place(L->ctx, later->name_span));
+        return;
+    }
+    const Symbol *value = lookup(L, a->text);
+    if (value) {
+        const char *args = a->items ? span_text(L->ctx, span_join(a->items->span, last_of(a->items)->span)) : "...";
+        ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "'%s' is no function", a->text);
+        if (!L->muted)
+            hint(L->ctx, "an element of an array is written %s[%s]", a->text, args);
         return;
     }
     ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "unknown function '%s'", a->text);

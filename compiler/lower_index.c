@@ -201,9 +201,9 @@ const Ex *checked_divisor(Lower *L, const Ex *d, Span at) {
     return d;
 }
 
-static void out_of_range(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of) {
-    (void)index;
-    ERR(L, at->span, "E0209", "index %s of '%s' runs past the end: its axis has size %s", span_text(L->ctx, at->span), of, size_text(L, size, NULL));
+static void out_of_range(Lower *L, bool below, const Ex *size, const Ast *at, const char *of) {
+    ERR(L, at->span, "E0209", "index %s of '%s' runs %s: its axis has size %s", span_text(L->ctx, at->span), of,
+        below ? "before the start" : "past the end", size_text(L, size, NULL));
 }
 
 /* Bounds that hold for every value of the index variables in scope, when they can be told from sizes alone. */
@@ -216,10 +216,10 @@ static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *a
     if (!hi || !lo || hi->has_var || lo->has_var || hi->has_read || lo->has_read)
         return false;
     const Ex *room = ex2(L->ctx, OP_SUB, ex2(L->ctx, OP_SUB, size, ex_int(L->ctx, 1)), hi);
-    char *what = arena_printf(L->ctx->arena, "an index of '%s' runs past the end", of);
-    *fine = assert_size(L, lo, at->span, what) && assert_size(L, room, at->span, what);
+    bool below = !assert_size(L, lo, at->span, arena_printf(L->ctx->arena, "an index of '%s' runs before the start", of));
+    *fine = !below && assert_size(L, room, at->span, arena_printf(L->ctx->arena, "an index of '%s' runs past the end", of));
     if (!*fine)
-        out_of_range(L, index, size, at, of);
+        out_of_range(L, below, size, at, of);
     return true;
 }
 

@@ -38,10 +38,12 @@ static Val call_rows(Lower *L, const Ast *call) {
     Val lead = v[0], shape = {0};
     lead.rank = labels ? v[0].rank - 1 : v[0].rank;
     const Dim *last = v[0].axis[v[0].rank - 1].dim;
-    if (labels && v[1].labels && last && v[1].labels != last && !prove_equal(L->ctx, ex_dim(L->ctx, v[1].labels), v[0].axis[v[0].rank - 1].size)) {
-        ERR(L, call->span, "E0204", "'%s' of %s takes labels of '%s', not of '%s'", call->text, shape_text(L, &v[0]), last->name, v[1].labels->name);
+    if (labels && v[1].labels && v[1].labels != last && !prove_equal(L->ctx, ex_dim(L->ctx, v[1].labels), v[0].axis[v[0].rank - 1].size)) {
+        ERR(L, call->span, "E0204", "'%s' of %s takes labels of '%s', not of '%s'", call->text, shape_text(L, &v[0]),
+            size_text(L, v[0].axis[v[0].rank - 1].size, last), v[1].labels->name);
         if (!L->muted) {
-            hint(L->ctx, "%s", declared_at(L, last));
+            if (last)
+                hint(L->ctx, "%s", declared_at(L, last));
             hint(L->ctx, "%s", declared_at(L, v[1].labels));
         }
         return val_bad();

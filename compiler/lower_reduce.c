@@ -30,8 +30,12 @@ static const Ex *reducible(Lower *L, Reduce reduce, const Val *v, Span at) {
     Ctx *ctx = L->ctx;
     if (reduce == R_ANY || reduce == R_ALL) {
         if (v->type == T_REAL) {
+            const char *behind = ctx->source.at[at.file].text + at.end;
+            behind += strspn(behind, " \t");
             ERR(L, at, "E0211", "a condition must be bool or int, not real");
-            if (!L->muted)
+            if (!L->muted && *behind && strchr("<>=!", *behind))
+                hint(ctx, "its body ends at '%.*s': put it into parentheses", behind[1] == '=' ? 2 : 1, behind);
+            else if (!L->muted)
                 hint(ctx, "write x != 0");
             return NULL;
         }
@@ -276,7 +280,7 @@ Val call_reduction(Lower *L, const Ast *a) {
         else if (arg->kind == AST_ARG) {
             ERR(L, arg->name_span, "E0208", "'%s' has no argument '%s'", a->text, arg->text);
             const char *known[] = {"over", "ddof"};
-            const char *near = nearest_name(arg->text, known, 2);
+            const char *near = nearest_argument(arg->text, known, 2);
             if (near && !L->muted)
                 hint(L->ctx, "did you mean '%s'?", near);
             fine = false;

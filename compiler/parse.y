@@ -406,8 +406,12 @@ static void hint_at_syntax(Parser *p, const Token *token, const Expected *expect
 {
     const Token *next = token->kind == TOK_END ? token : token + 1;
     const Token *before = token > p->tokens.at ? token - 1 : NULL;
-    if (token->kind == '=' && expects(expected, TOK_EQ))
+    if (token->kind == '=' && (next->kind == '<' || next->kind == '>') && next->begin == token->end)
+        hint(p->ctx, "write '%c='", next->kind);
+    else if (token->kind == '=' && expects(expected, TOK_EQ))
         hint(p->ctx, "equality is written '=='");
+    else if (token->kind == '(' && expects(expected, '[') && !expects(expected, TOK_REAL) && !expects(expected, '*'))
+        hint(p->ctx, "axes stand in brackets: %s[...]", before ? span_text(p->ctx, (Span){p->file, before->begin, before->end}) : "");
     else if (token->kind == '\'' && expects(expected, TOK_STRING))
         hint(p->ctx, "strings stand in '\"'");
     else if (token->kind == TOK_NAME && expects(expected, TOK_LET) && (next->kind == '=' || next->kind == '['))
