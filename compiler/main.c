@@ -379,7 +379,7 @@ static int for_each_file(const Command *command, int (*one)(const Command *, con
     return worst;
 }
 
-/* One code's text; without a code, every code with its first line. */
+/* Of each code its text; without a code, every code with its first line. */
 static int command_explain(const Command *command)
 {
     int status = STATUS_FINE;
@@ -389,6 +389,8 @@ static int command_explain(const Command *command)
     }
     for (int i = 0; i < command->file.n; i++) {
         const char *text = explain(command->file.at[i]);
+        if (i > 0)
+            putchar('\n');
         if (text)
             printf("%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
         else

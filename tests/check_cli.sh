@@ -108,6 +108,15 @@ holds  'is silent'                [ ! -s out ] && [ ! -s err ]
 expect 'several models'           1 'wrong.ad:3'                          "$adc" check fit.ad wrong.ad
 expect 'unknown define'           1 'nodim'                               "$adc" check -D nodim=3 fit.ad
 expect 'unknown code'             2 "'E9'"                                "$adc" explain E9
+expect 'several codes'            0 'A size is'                           "$adc" explain E0213 E0214
+expect 'a warning explained'      0 'mini-batches'                        "$adc" explain -Wbatch-sum
+expect 'unknown warning'          2 "unknown warning 'batchsum'; did you mean 'batch-sum'" "$adc" check -Wbatchsum fit.ad
+expect 'unknown warning off'      2 "unknown warning 'foo'"               "$adc" check -Wno-foo fit.ad
+expect 'no warning all'           2 "unknown warning 'all'"               "$adc" check -Wall fit.ad
+expect 'warning off'              0 ''                                    "$adc" check -Wno-missing -Wlog-of -Wno-error fit.ad
+expect 'no form of output'        2 "'--emit' needs a value"              "$adc" --emit= fit.ad
+expect 'define without a name'    2 'has no name'                         "$adc" check -D =3 fit.ad
+expect 'unknown pass'             2 'they are parse, '                    "$adc" check --dump=foo fit.ad
 expect 'codes are listed'         0 '^E0'                                 "$adc" explain
 
 # 4. what is written, and where
