@@ -13,12 +13,20 @@
 
 enum { VAR_SHIFTED = 112 };             /* an axis that stands for a variable whose range begins below 0 */
 
-static void use(Ctx *ctx, const Ex *e, bool *used) {
-    if (e)
-        ex_vars(ctx, e, used, VAR_SCOPE + 4096);
+/* used[k]: the builder's outer variable k occurs. */
+typedef struct { const Builder *b; bool *used; } Use;
+static void mark_outer(void *data, const Ex *e) {
+    Use *u = data;
+    for (int k = 0; e->op == OP_VAR && k < u->b->nouter; k++)
+        u->used[k] |= u->b->outer[k].var == e->var;
 }
 
-static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_READ_IF; }
+static void use(const Builder *b, const Ex *e, bool *used) {
+    if (e && e->has_var)
+        ex_visit(b->ctx, e, mark_outer, &(Use){b, used});
+}
+
+static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_DIVISOR || e->op == OP_READ_IF; }
 static void find_risk(void *data, const Ex *e) { *(bool *)data |= risky_op(e); }
 
 /* Must it stay behind its guard: reads that would be out of range, derivatives that can be infinite. */
@@ -43,7 +51,7 @@ static const Ex *identity_of(Ctx *ctx, Reduce reduce, Type type) {
 
 static bool contained(const Ex *g, const Builder *b, const bool *used) {
     for (int k = 0; k < b->nouter; k++)
-        if (!used[b->outer[k].var] && ex_uses_var(g, b->outer[k].var))
+        if (!used[k] && ex_uses_var(g, b->outer[k].var))
             return false;
     return true;
 }
@@ -58,7 +66,7 @@ static Facts outer_facts(const Builder *b, Range *range) {
 static const Ex *project(const Builder *b, const Ex *guard, const bool *used) {
     Build n = {.reduce = R_ANY, .body = guard};
     for (int k = 0; k < b->nouter; k++)
-        if (!used[b->outer[k].var] && ex_uses_var(guard, b->outer[k].var))
+        if (!used[k] && ex_uses_var(guard, b->outer[k].var))
             n.red[n.nred++] = b->outer[k];
     Builder bare = *b;
     bare.nguards = 0;
@@ -88,7 +96,7 @@ static bool is_part(const Index *x, bool from_zero) { return is_ragged(x) || (fr
 
 static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_zero) {
     Ctx *ctx = b->ctx;
-    Range range[256], full[256];
+    Range range[MAX_SCOPE], full[MAX_SCOPE + 2 * MAX_RANK];
     Facts outer = outer_facts(b, range);
     Full f = {.b = b, .facts = {.range = full}};
     int *count = &f.facts.nranges;
@@ -96,7 +104,7 @@ static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
         const Ex *lo = is_ragged(x) ? lower_bound(ctx, x->lo, &outer) : x->lo, *hi = is_ragged(x) ? upper_bound(ctx, x->hi, &outer) : x->hi;
-        any |= used[x->var] && is_part(x, from_zero);
+        any |= used[k] && is_part(x, from_zero);
         bool below = lo && (x->lo->has_var || from_zero) && prove_nonnegative(ctx, lo, NULL);     /* stored from 0 on, see add_outer */
         full[(*count)++] = (Range){x->var, below ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
     }
@@ -137,7 +145,7 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used, b
             all = ex_and(ctx, all, ex2(ctx, OP_LT, ex_var(ctx, n->axis_var[k]), n->axis[k].size));
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
-        if (!used[x->var] || !is_part(x, from_zero))
+        if (!used[k] || !is_part(x, from_zero))
             continue;
         const Ex *v = ex_var(ctx, x->var);
         const Ex *in = ex_and(ctx, ex2(ctx, OP_LE, x->lo, v), ex2(ctx, OP_LT, v, x->hi));
@@ -164,7 +172,7 @@ static void note_axis(void *data, const Ex *e) {
 }
 
 static const Ex *full_size(const Builder *b, const Ex *size, int var, const Build *n, bool *beyond) {
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts facts = outer_facts(b, range);
     const Ex *full = size->has_var ? upper_bound(b->ctx, size, &facts) : size;
     Hull h = {.ctx = b->ctx, .var = var};
@@ -187,9 +195,8 @@ const Ex *build_size(const Builder *b, const Ex *size, int var, const Build *n) 
 }
 
 void build_guarded(const Builder *b, Build *n) {
-    bool used[VAR_SCOPE + 4096] = {0};
-    for (int k = 0; k < b->nouter; k++)
-        used[b->outer[k].var] = true;
+    bool used[MAX_SCOPE];
+    memset(used, 1, sizeof used);
     guard_reads(b, n, used, true);
     n->body = ex_where(b->ctx, guard_for(b, n, used, true), n->body, identity_of(b->ctx, n->reduce, n->body->type));
 }
@@ -206,12 +213,12 @@ static const Ex *replaced(void *data, int var) {
 /* The outer variables that are used, those of recurrences or the others, become axes. */
 static bool add_outer(const Builder *b, const bool *used, bool sequential, Build *n, const Ex **index, Replace *shift) {
     Ctx *ctx = b->ctx;
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts facts = outer_facts(b, range);
     int rank = n->rank;
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
-        if (!used[x->var] || x->sequential != sequential)
+        if (!used[k] || x->sequential != sequential)
             continue;
         bool beyond = false;
         const Ex *hi = full_size(b, x->hi, x->var, n, &beyond);
@@ -259,11 +266,11 @@ static bool add_own(const Builder *b, const Build *own, Build *n, const Ex **ind
 }
 
 static void collect(const Builder *b, const Build *n, bool *used) {
-    use(b->ctx, n->body, used);
-    use(b->ctx, n->arg, used);
+    use(b, n->body, used);
+    use(b, n->arg, used);
     for (int k = 0; k < n->nred; k++) {
-        use(b->ctx, n->red[k].lo, used);
-        use(b->ctx, n->red[k].hi, used);
+        use(b, n->red[k].lo, used);
+        use(b, n->red[k].hi, used);
     }
 }
 
@@ -297,7 +304,7 @@ static bool independent(const Build *n, int at, const Ex *value) {
 
 static const Ex *in_range(const Builder *b, const Build *n, const Ex *value, const Index *x) {
     Ctx *ctx = b->ctx;
-    Range range[256];
+    Range range[MAX_SCOPE + 2 * MAX_RANK];
     int count = outer_facts(b, range).nranges;
     for (int k = 0; k < n->rank; k++)
         range[count++] = (Range){n->axis_var[k], ex_int(ctx, 0), n->axis[k].size};
@@ -343,7 +350,7 @@ static bool drop_index(const Builder *b, Build *n) {
 
 const Ex *build_read(const Builder *b, const Build *given) {
     Ctx *ctx = b->ctx;
-    bool used[VAR_SCOPE + 4096] = {0};
+    bool used[MAX_SCOPE] = {0};
     Build simpler = *given;
     while (drop_index(b, &simpler))
         continue;
@@ -351,13 +358,13 @@ const Ex *build_read(const Builder *b, const Build *given) {
     collect(b, own, used);
     for (int k = 0; k < own->rank; k++)
         if (!made_of_dims(own->axis[k].size))
-            use(ctx, own->axis[k].size, used);
+            use(b, own->axis[k].size, used);
     guard_reads(b, &simpler, used, false);
     const Ex *guard = guard_for(b, own, used, false);
     Build n = {.name = own->name, .span = own->span, .reduce = own->reduce, .arg = own->arg, .nred = own->nred};
     n.body = ex_where(ctx, guard, own->body, identity_of(ctx, own->reduce, own->body->type));
     memcpy(n.red, own->red, sizeof n.red);
-    use(ctx, guard, used);
+    use(b, guard, used);
     const Ex *index[2 * MAX_RANK];
     Replace shift = {0};
     /* A scheduler finds the steps of a recurrence along the first axis, whoever builds the node. */

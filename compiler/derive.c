@@ -118,7 +118,7 @@ E derivative(Ctx *ctx, E e, int k, bool *known) {
     }
     case OP_WHERE:                                  /* grad.c keeps each side behind its condition */
     case OP_REAL: case OP_INT: case OP_BOOL: case OP_VAR: case OP_DIM: case OP_TOTAL: case OP_READ: case OP_READ_IF:
-    case OP_CHECK: case OP_TRAINING: case OP_DRAW: case OP_COUNT:
+    case OP_CHECK: case OP_DIVISOR: case OP_TRAINING: case OP_DRAW: case OP_COUNT:
         break;
     }
     *known = false;

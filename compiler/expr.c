@@ -19,6 +19,7 @@ static const OpRow rows[OP_COUNT] = {
     [OP_DIM] = {"dim", 0, 'i', 0, ""},              [OP_TOTAL] = {"total", 0, 'i', 0, ""},
     [OP_READ] = {"read", -1, 's', 0, ""},           [OP_READ_IF] = {"read_if", -1, 's', 0, ""},
     [OP_CHECK] = {"check", 2, 'i', 0, ""},          [OP_TRAINING] = {"training", 0, 'b', 0, ""},
+    [OP_DIVISOR] = {"divisor", 1, 'i', 0, ""},
     [OP_DRAW] = {"draw", 1, 'r', P_COSTLY, ""},
 #define OP(id, name, nargs, result, props, text) [OP_##id] = {name, nargs, result, props, text},
 #include "ops.def"
@@ -79,7 +80,7 @@ static const Ex *intern(Ctx *ctx, Ex e, const Ex *const *arg) {
     }
     e.has_var = e.op == OP_VAR;
     e.has_read = e.op == OP_READ || e.op == OP_READ_IF;
-    e.has_guarded = e.op == OP_READ_IF || e.op == OP_CHECK;
+    e.has_guarded = e.op == OP_READ_IF || e.op == OP_CHECK || e.op == OP_DIVISOR;
     for (int k = 0; k < e.nargs; k++) {
         e.has_var |= e.arg[k]->has_var;
         e.has_read |= e.arg[k]->has_read;
@@ -128,6 +129,13 @@ const Ex *ex_check(Ctx *ctx, const Ex *index, const Ex *size, Span span) {
     if (ex_is_int(index, &i) && ex_is_int(size, &n) && i >= 0 && i < n)
         return index;
     return intern(ctx, (Ex){.op = OP_CHECK, .type = T_INT, .nargs = 2, .span = span}, (const Ex *[]){index, size});
+}
+
+const Ex *ex_divisor(Ctx *ctx, const Ex *d, Span span) {
+    int64_t v;
+    if (ex_is_int(d, &v) && v != 0)
+        return d;
+    return intern(ctx, (Ex){.op = OP_DIVISOR, .type = T_INT, .nargs = 1, .span = span}, &d);
 }
 
 const Ex *ex_draw(Ctx *ctx, int normal, uint64_t key, const Ex *index) {
@@ -496,6 +504,7 @@ static const Ex *with_args(Ctx *ctx, const Ex *e, const Ex *const *arg, bool gua
     case OP_READ: return ex_read(ctx, e->node, arg, guarded);
     case OP_READ_IF: return ex_read(ctx, e->node, arg, true);
     case OP_CHECK: return ex_check(ctx, arg[0], arg[1], e->span);
+    case OP_DIVISOR: return ex_divisor(ctx, arg[0], e->span);
     case OP_DRAW: return ex_draw(ctx, e->var, (uint64_t)e->i, arg[0]);
     default: return e->nargs ? ex_op(ctx, e->op, arg) : e;
     }

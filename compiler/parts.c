@@ -356,6 +356,7 @@ Ast *make_rule(Parser *p, Span span, Span word, List cotangents, Ast *value)
 {
     const Ast *cotangent = cotangents.first;
     Ast *ast = ast_new(p->ctx, AST_VJP, span);
+    p->broken |= cotangent->next || cotangent->a;
     if (cotangent->next) {
         syntax_error(p, cotangent->next->span, "E0114", "a vjp rule has one cotangent, shaped as the function's value");
         label_at(p->ctx, cotangent->span, "this one is it");
@@ -409,6 +410,12 @@ static bool declares(const Tokens *tokens, int i, int end)
 
 /* The statement around the token that went wrong, as poison: its own name, the other names of a dim list, and what a
  * keyword further along (an end of line forgotten) would have declared. Of a function only its own name: the rest is local. */
+/* 'let a = 1, b = 2' is no statement, but it means to declare both. */
+static bool lists(int keyword)
+{
+    return keyword == TOK_DIM || keyword == TOK_LET || keyword == TOK_PARAM || keyword == TOK_DATA || keyword == TOK_HYPER;
+}
+
 List make_poison(Parser *p)
 {
     const Tokens *tokens = &p->tokens;
@@ -435,7 +442,8 @@ List make_poison(Parser *p)
             open = 0;
         }
         bool next_is_name = tokens->at[i + 1].kind == TOK_NAME;
-        if (next_is_name && (declares(tokens, i, end) || (keyword == TOK_DIM && open == 0 && token->kind == ',')))
+        bool another = open == 0 && (token->kind == ',' ? lists(keyword) : keyword == TOK_DIM && token->kind == TOK_NAME);
+        if (next_is_name && (declares(tokens, i, end) || another))
             list = list_add(list, poison_named(p, &tokens->at[i + 1]));
         if (tokens->at[begin].kind == TOK_FN && list.first)
             break;

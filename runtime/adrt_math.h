@@ -50,6 +50,13 @@ static inline int64_t ad_check(AdRun *run, int64_t index, int64_t size, int line
     return 0;
 }
 
+static inline int64_t ad_divisor(AdRun *run, int64_t divisor, int line, const char *what) {
+    if (divisor != 0)
+        return divisor;
+    adrt_fault(run, AD_FAULT_DIVISION, line, what, 0, 0, 0);
+    return 1;
+}
+
 /* ---------------------------------------------------------------- ints */
 
 static inline int64_t ad_imin(int64_t a, int64_t b) { return a < b ? a : b; }

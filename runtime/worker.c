@@ -281,6 +281,9 @@ int worker_fault(const Worker *w, Err *err)
     case AD_FAULT_INDEX:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: index %lld is out of range, the size is %lld%s%s%s", file, f->line,
                        (long long)f->index, (long long)f->size, f->what ? " (" : "", f->what ? f->what : "", f->what ? ")" : "");
+    case AD_FAULT_DIVISION:
+        return err_set(err, EXIT_BAD_DATA, "%s:%d: error: division of whole numbers by 0%s%s%s", file, f->line, f->what ? " (" : "",
+                       f->what ? f->what : "", f->what ? ")" : "");
     case AD_FAULT_ASSERT:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: assertion does not hold: %s", file, f->line, f->what ? f->what : "");
     case AD_FAULT_NOT_FINITE:
