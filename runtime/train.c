@@ -266,8 +266,8 @@ static int trainer_after_epoch(Trainer *t, double loss, bool signalled)
     at->epoch++;
     at->batch = 0;
     at->sum = at->weight = 0;
-    if (o->tol > 0 && fabs(at->previous - loss) <= o->tol * fabs(at->previous))
-        over = TRAIN_IS_OVER;
+    if (o->tol > 0 && isfinite(at->previous) && fabs(at->previous - loss) <= o->tol * fabs(at->previous))
+        over = TRAIN_IS_OVER;           /* the first epoch has none before it to compare with */
     if (o->patience > 0 && at->stale >= o->patience)
         over = TRAIN_IS_OVER;
     at->previous = at->finite = loss;

@@ -308,6 +308,29 @@ START_TEST(batches_pass_over_all_rows)
 }
 END_TEST
 
+static int64_t recorded(const char *key)
+{
+    static char text[1 << 16];
+    char quoted[64];
+    read_file("r.json", text, sizeof text, NULL);
+    snprintf(quoted, sizeof quoted, "\n  \"%s\": ", key);         /* not the setting of that name */
+    const char *at = strstr(text, quoted);
+    ck_assert_msg(at != NULL, "no %s in the record", key);
+    return strtoll(at + strlen(quoted), NULL, 10);
+}
+
+START_TEST(tol_stops_when_the_loss_stands_still)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--tol", "1e-3", "--record", "r.json", NULL),
+                     EXIT_FINE);
+    ck_assert_int_gt(recorded("epochs"), 10);
+    ck_assert_int_lt(recorded("epochs"), 1000);
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--tol", "1", "--record", "r.json", NULL),
+                     EXIT_FINE);
+    ck_assert_int_eq(recorded("epochs"), 2);
+}
+END_TEST
+
 START_TEST(resume_changes_nothing)
 {
     const char *common[] = { "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--optimizer", "adam(lr = 0.01)", "--split", "1" };
@@ -402,6 +425,7 @@ int main(void)
     tcase_add_test(train, predict_writes_labels);
     tcase_add_test(train, predict_needs_no_targets);
     tcase_add_test(train, batches_pass_over_all_rows);
+    tcase_add_test(train, tol_stops_when_the_loss_stands_still);
     tcase_add_test(train, resume_changes_nothing);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
