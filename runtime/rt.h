@@ -151,9 +151,10 @@ int bind_labels(Dataset *, Fetched *, const Tensors *stored, Err *);
 int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
 int bind_ids(const Dataset *, const Fetched *, Err *);
 
-/* spec.c: the small expressions of settings: numbers, lists, sgd(lr = 0.01). `where` opens every message. */
-typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; } OptimSpec;
-typedef struct { char kind[16]; double warmup, every, factor, final; } ScheduleSpec;
+/* spec.c: the small expressions of settings: numbers, lists, sgd(lr = 0.01). `where` opens every message. text: the whole
+ * call in one form, all but lr. */
+typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; char text[160]; } OptimSpec;
+typedef struct { char kind[16]; double warmup, every, factor, final; char text[160]; } ScheduleSpec;
 int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3, -inf */
 int spec_list(const char *text, double *, int most, int *n, const char *where, Err *);   /* [a, b] or a,b or a */
 int spec_bool(const char *text, bool *, const char *where, Err *);
@@ -284,9 +285,9 @@ void trainer_free(Trainer *);
 void history_add(History *, HistoryRow);
 
 /* checkpoint.c: the state of one run on disk; bit-identical resume */
-typedef struct { RunState *state; void *kept, *best; size_t kept_bytes; Optim *optim; History *history; uint64_t *step; } Resumable;
-int checkpoint_write(const Session *, const Resumable *, const char *path, Err *);
-int checkpoint_read(const Session *, const Resumable *, const char *path, Err *);
+typedef struct { Worker *worker; RunState *state; void *best; Optim *optim; History *history; } Resumable;
+int checkpoint_write(const Resumable *, const char *path, Err *);
+int checkpoint_read(const Resumable *, const char *path, Err *);
 
 /* signals.c */
 void signals_watch(void);

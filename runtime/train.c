@@ -324,6 +324,11 @@ static void trainer_say_diverged(Trainer *t, double loss, Outcome *outcome)
 
 /* ---- a run ---- */
 
+static Resumable trainer_state(Trainer *t)
+{
+    return (Resumable){ t->w, &t->at, t->best, t->optim, t->history };
+}
+
 static int trainer_begin(Trainer *t, int64_t restart, History *history, Err *err)
 {
     const Options *o = t->options;
@@ -346,8 +351,8 @@ static int trainer_begin(Trainer *t, int64_t restart, History *history, Err *err
     if (t->order)
         t->order[0] = -1;
     if (!bad && o->resume) {
-        Resumable r = { &t->at, t->w->x, t->best, t->kept_bytes, t->optim, history, &t->w->run.step };
-        bad = checkpoint_read(t->w->session, &r, o->resume, err);
+        Resumable r = trainer_state(t);
+        bad = checkpoint_read(&r, o->resume, err);
     }
     return bad;
 }
@@ -360,8 +365,8 @@ static bool trainer_wants_more(const Trainer *t)
 
 static int trainer_save(Trainer *t, Err *err)
 {
-    Resumable r = { &t->at, t->w->x, t->best, t->kept_bytes, t->optim, t->history, &t->w->run.step };
-    return checkpoint_write(t->w->session, &r, t->options->checkpoint, err);
+    Resumable r = trainer_state(t);
+    return checkpoint_write(&r, t->options->checkpoint, err);
 }
 
 static int trainer_loop(Trainer *t, Outcome *outcome, Err *err)

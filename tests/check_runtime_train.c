@@ -331,19 +331,67 @@ START_TEST(tol_stops_when_the_loss_stands_still)
 }
 END_TEST
 
+#define RESUMABLE "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--split", "1"
+
 START_TEST(resume_changes_nothing)
 {
-    const char *common[] = { "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--optimizer", "adam(lr = 0.01)", "--split", "1" };
-    const char **c = common;
-    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "12",
-                               "--model", "a.safetensors", NULL), EXIT_FINE);
-    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "5",
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam(lr = 0.01)", "--epochs", "12", "--model",
+                               "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam(0.01, beta1 = 0.9)", "--epochs", "5",
                                "--checkpoint", "c.safetensors", NULL), EXIT_FINE);
-    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "12",
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam()", "--lr", "1e-2", "--epochs", "12",
                                "--resume", "c.safetensors", "--model", "b.safetensors", NULL), EXIT_FINE);
     same_files("a.safetensors", "b.safetensors");
-    ck_assert_int_ne(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], "9", c[6], c[7], c[8], c[9], "--resume", "c.safetensors",
-                               NULL), EXIT_FINE);
+}
+END_TEST
+
+static const struct { const char *flag, *value, *message; } other_runs[] = {
+    { "--batch", "9", "the run had batch = 8, now it is 9" }, { "--lr", "0.2", "lr = 0.1" },
+    { "--optimizer", "sgd(lr = 0.1, momentum = 0.9)", "momentum = 0, " }, { "--schedule", "cosine()", "over 100 epochs" },
+    { "--clip", "1", "clip = (none), now it is 1" }, { "--set", "unused=2", "hyper unused = 0.5, now it is 2" },
+    { "--freeze", "b", "params that learn = W, b, now it is W" }, { "--init", "a.safetensors", "param 'T', which does not learn" },
+    { "--seed", "3", "seed = 0" }, { "--shuffle", "false", "shuffle = true" }, { "--split", "[0.5, 0.5]", "split = (none)" },
+};
+
+START_TEST(resume_refuses_another_run)
+{
+    Tensors t;
+    Err err;
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--epochs", "2", "--checkpoint", "c.safetensors", "--model",
+                               "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(tensors_read("a.safetensors", &t, &err), EXIT_FINE);
+    ((float *)tensors_find(&t, "T")->array.data)[0] = 2;
+    ck_assert_int_eq(tensors_write("a.safetensors", &t, &err), EXIT_FINE);
+    tensors_free(&t);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--resume", "c.safetensors", other_runs[_i].flag, other_runs[_i].value,
+                               NULL), EXIT_USAGE);
+    ck_assert_msg(stderr_has(other_runs[_i].message), "%s", other_runs[_i].flag);
+}
+END_TEST
+
+static void damage(const char *path)
+{
+    FILE *f = fopen(path, "r+b");
+    ck_assert(f != NULL && fseek(f, -3, SEEK_END) == 0);
+    fputc('!', f);
+    fclose(f);
+}
+
+/* A damaged checkpoint must not push out the good one before it. */
+START_TEST(good_checkpoint_outlives_a_damaged_one)
+{
+    static char before[1 << 16], after[1 << 16];
+    size_t n, m;
+    for (int epochs = 2; epochs <= 3; epochs++)
+        ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--epochs", epochs == 2 ? "2" : "3", "--checkpoint", "c.safetensors",
+                                   NULL), EXIT_FINE);
+    read_file("c.safetensors.old", before, sizeof before, &n);
+    damage("c.safetensors");
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--epochs", "4", "--resume", "c.safetensors", "--checkpoint",
+                               "c.safetensors", NULL), EXIT_FINE);
+    ck_assert(stderr_has("going on from c.safetensors.old"));
+    read_file("c.safetensors.old", after, sizeof after, &m);
+    ck_assert(n == m && memcmp(before, after, n) == 0);
 }
 END_TEST
 
@@ -427,6 +475,8 @@ int main(void)
     tcase_add_test(train, batches_pass_over_all_rows);
     tcase_add_test(train, tol_stops_when_the_loss_stands_still);
     tcase_add_test(train, resume_changes_nothing);
+    tcase_add_loop_test(train, resume_refuses_another_run, 0, ROWS(other_runs));
+    tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
