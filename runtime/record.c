@@ -105,7 +105,13 @@ int record_write(const Results *r, const char *path, Err *err)
     record_settings(r, f);
     fprintf(f, "  \"epochs\": %lld,\n  \"steps\": %lld,\n  \"load_seconds\": %.6f,\n  \"train_seconds\": %.6f,\n",
             (long long)r->epochs_run, (long long)r->steps_run, r->load_seconds, r->train_seconds);
-    fprintf(f, "  \"diverged\": %s,\n", r->diverged ? "true" : "false");
+    char why[256];
+    fprintf(f, "  \"diverged\": %s,\n  \"stopped\": ", r->diverged ? "true" : "false");
+    if (results_stopped(r, why, sizeof why))
+        record_text(f, why);
+    else
+        fputs("null", f);
+    fputs(",\n", f);
     record_results(r, f);
     fputs("\n}\n", f);
     return output_close(&out, err);

@@ -83,7 +83,8 @@ static void *hand_work(void *context)
         }
         pool->finished[i] = true;
         hand_keep(h, i);
-        progress_done(pool->progress, pool->results->nvalues ? value[0] : 0);
+        const Outcome *o = &pool->outcome[i];
+        progress_done(pool->progress, pool->session->options->steps >= 0 ? o->steps : o->epochs, pool->results->nvalues ? value[0] : 0);
     }
     return NULL;
 }
@@ -148,6 +149,8 @@ static void pool_outcomes(Pool *pool)
         r->epochs_run += o->epochs;
         r->steps_run += o->steps;
         r->signal = o->signal ? o->signal : r->signal;
+        if (o->stopped && r->nstopped++ == 0)
+            r->stopped = o->stopped;
         if (o->diverged && r->ndiverged++ == 0)
             snprintf(r->message, sizeof r->message, "%s", o->message);
         if (r->best == i)
@@ -210,6 +213,13 @@ static int train_write(const Results *r, Err *err)
     return bad;
 }
 
+static void train_say_stopped(const Results *r)
+{
+    char why[256];
+    if (!r->options->quiet && results_stopped(r, why, sizeof why))
+        fprintf(stderr, "%s: note: stopped by %s\n", r->model->name, why);
+}
+
 static int train_status(const Results *r, Err *err)
 {
     if (r->signal) {
@@ -249,7 +259,7 @@ int command_train(Session *s, Err *err)
     pthread_mutex_init(&pool.lock, NULL);
     pool.outcome = rt_alloc((size_t)o->restarts * sizeof *pool.outcome);
     pool.finished = rt_alloc((size_t)o->restarts * sizeof *pool.finished);
-    pool.progress = progress_start(o->progress, o->quiet, o->steps >= 0 ? o->steps : o->epochs, o->restarts);
+    pool.progress = progress_start(o);
     while (!bad && opened < n)
         bad = hand_open(&hands[opened++], &pool, err);
 
@@ -263,6 +273,7 @@ int command_train(Session *s, Err *err)
         bad = pool_best(&pool, hands, n, err);
     if (!bad) {
         pool_outcomes(&pool);
+        train_say_stopped(&r);
         results_print(&r, stdout);
         bad = train_write(&r, err);
     }
@@ -273,6 +284,8 @@ int command_train(Session *s, Err *err)
         hand_close(&hands[i]);
     pthread_mutex_destroy(&pool.lock);
     free(hands);
+    for (int64_t i = 0; i < o->restarts; i++)
+        free(pool.outcome[i].message);
     free(pool.outcome);
     free(pool.finished);
     results_free(&r);

@@ -164,3 +164,21 @@ void results_print(const Results *r, FILE *f)
     for (int v = 0; v < r->nvalues; v++)
         fprintf(f, "best_%s %.*g\n", r->name[v], digits, best[v]);
 }
+
+bool results_stopped(const Results *r, char *text, size_t size)
+{
+    const Options *o = r->options;
+    if (!r->stopped)
+        return false;
+    size_t n = (size_t)snprintf(text, size, strcmp(r->stopped, "tol") == 0 ? "tol: an epoch changed the loss by less than its share %g"
+                                : strcmp(r->stopped, "patience") == 0 ? "patience: no better loss in %.0f epochs"
+                                                                      : "no step leads lower",
+                                strcmp(r->stopped, "tol") == 0 ? o->tol : (double)o->patience);
+    if (n < size && r->restarts > 1)
+        snprintf(text + n, size - n, ", in %lld of %lld restarts", (long long)r->nstopped, (long long)r->done);
+    else if (n < size && o->steps >= 0)
+        snprintf(text + n, size - n, ", after step %lld of %lld", (long long)r->steps_run, (long long)o->steps);
+    else if (n < size)
+        snprintf(text + n, size - n, ", after epoch %lld of %lld", (long long)r->epochs_run, (long long)o->epochs);
+    return true;
+}

@@ -271,7 +271,9 @@ void lm_free(Lm *);
 /* train.c: one run: steps, epochs, validation, patience, divergence */
 typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
 typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
-typedef struct { int64_t epochs, steps; bool diverged; int signal; char message[1024]; } Outcome;
+typedef struct { int64_t epochs, steps; bool diverged; int signal; const char *stopped; char *message; } Outcome;
+/* stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
+ * diverged, allocated; else NULL */
 typedef struct {                            /* where a run stands; with x and the optimiser's state all that a resume needs */
     int64_t epoch, batch, steps;            /* done: epochs, batches of the next one, steps of the optimiser */
     int64_t best_epoch, stale, finite_epoch;
@@ -304,12 +306,14 @@ typedef struct {
     Array *output;                              /* [noutputs] over all rows; data NULL when not computed */
     int64_t epochs_run, steps_run; double load_seconds, train_seconds;
     int64_t ndiverged; bool diverged; int signal; char message[1024];
+    const char *stopped; int64_t nstopped;      /* see Outcome: of the first of so many restarts */
 } Results;
 int results_open(Results *, const Session *, int64_t restarts);         /* names of the values */
 void results_values(Worker *, double *value);                           /* evaluates every part */
 void results_params(Results *, const Worker *);
 void results_free(Results *);
 void results_print(const Results *, FILE *);                    /* 'name value' lines; with restarts the summary */
+bool results_stopped(const Results *, char *text, size_t size); /* why a run ended early, in words; false: it did not */
 typedef struct { double mean, sd, min, q1, median, q3, max; } Summary;
 Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
@@ -358,9 +362,9 @@ int command_bench(Session *, Err *);
 int command_info(const AdModel *, const Options *, FILE *);
 
 /* progress.c: on standard error; silent when mode says so */
-Progress *progress_start(const char *mode, bool quiet, int64_t epochs, int64_t restarts);
-void progress_tick(Progress *, int64_t epoch, double loss, double validation);      /* often, from any thread */
-void progress_done(Progress *, double loss);            /* a restart is over */
+Progress *progress_start(const Options *);
+void progress_tick(Progress *, int64_t done, double loss, double validation);       /* often, from any thread */
+void progress_done(Progress *, int64_t done, double loss);      /* a restart is over, after so many epochs or steps */
 void progress_end(Progress *);
 
 #endif

@@ -68,6 +68,23 @@ static bool stderr_has(const char *text)
     return strstr(all, text) != NULL;
 }
 
+static bool file_has(const char *path, const char *text)
+{
+    static char all[1 << 19];
+    read_file(path, all, sizeof all, NULL);
+    return strstr(all, text) != NULL;
+}
+
+static double least_loss(const char *history)
+{
+    static char all[1 << 16];
+    double least = INFINITY;
+    read_file(history, all, sizeof all, NULL);
+    for (char *s = strchr(all, '\n'); s && s[1]; s = strchr(s + 1, '\n'))
+        least = fmin(least, strtod(strchr(strchr(s, ',') + 1, ',') + 1, NULL));
+    return least;
+}
+
 static void same_files(const char *a, const char *b)
 {
     static char x[1 << 18], y[1 << 18];
@@ -219,6 +236,8 @@ END_TEST
 
 /* ---- training ---- */
 
+#define RESUMABLE "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--split", "1"
+
 START_TEST(factorise_nears_the_svd)
 {
     ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--optimizer", "lbfgs()", "--epochs", "400", NULL), EXIT_FINE);
@@ -328,10 +347,38 @@ START_TEST(tol_stops_when_the_loss_stands_still)
     ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--tol", "1", "--record", "r.json", NULL),
                      EXIT_FINE);
     ck_assert_int_eq(recorded("epochs"), 2);
+    ck_assert(stderr_has("note: stopped by tol: ") && stderr_has(", after epoch 2 of 1000"));
+    ck_assert(file_has("r.json", "\"stopped\": \"tol: "));
 }
 END_TEST
 
-#define RESUMABLE "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--split", "1"
+/* The loss goes up and down; whether patience runs out or not, what is left is the best that was seen, the last included. */
+START_TEST(patience_keeps_the_best)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "sgd(lr = 1e-4)", "--epochs", "50", "--patience", i ? "3" : "100", NULL),
+                         EXIT_FINE);
+        double with = printed_value("f");
+        ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "sgd(lr = 1e-4)", "--epochs", "50", NULL), EXIT_FINE);
+        ck_assert_double_eq(with, printed_value("f"));          /* it only falls: the last params are the best */
+    }
+    ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "adam(lr = 1)", "--epochs", "300", "--patience", "4", "--history",
+                               "h.csv", NULL), EXIT_FINE);
+    ck_assert(stderr_has("note: stopped by patience: no better loss in 4 epochs, after epoch "));
+    ck_assert_double_eq(printed_value("f"), least_loss("h.csv"));
+}
+END_TEST
+
+/* Steps that end within an epoch leave it open for the run that goes on. */
+START_TEST(resume_within_an_epoch)
+{
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--steps", "40", "--model", "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--steps", "17", "--checkpoint", "c.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--steps", "40", "--resume", "c.safetensors", "--model", "b.safetensors",
+                               NULL), EXIT_FINE);
+    same_files("a.safetensors", "b.safetensors");
+}
+END_TEST
 
 START_TEST(resume_changes_nothing)
 {
@@ -474,6 +521,8 @@ int main(void)
     tcase_add_test(train, predict_needs_no_targets);
     tcase_add_test(train, batches_pass_over_all_rows);
     tcase_add_test(train, tol_stops_when_the_loss_stands_still);
+    tcase_add_test(train, patience_keeps_the_best);
+    tcase_add_test(train, resume_within_an_epoch);
     tcase_add_test(train, resume_changes_nothing);
     tcase_add_loop_test(train, resume_refuses_another_run, 0, ROWS(other_runs));
     tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
