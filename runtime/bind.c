@@ -135,7 +135,7 @@ enum { BY_COMMAND = -1 };       /* --dim or the loaded model; else the data arra
 typedef struct { Dataset *ds; const Fetched *f; int *by; const Tensors *stored; Err *err; } Binding;
 
 /* "n" or "n_users", not "n - 1" or "3": something that -D can set */
-static bool is_named(const AdDim *dim)
+bool dim_is_named(const AdDim *dim)
 {
     const char *s = dim->name;
     if (!isalpha((unsigned char)*s) && *s != '_')
@@ -159,7 +159,7 @@ static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
     const char *path = b->f[d].path, *name = m->data[d].name;
     long long here = size, there = b->ds->dims[dim];
     char by[300];
-    if (x->kind == AD_DIM_FIXED && is_named(x)) {
+    if (x->kind == AD_DIM_FIXED && dim_is_named(x)) {
         snprintf(by, sizeof by, "'%s'", name);
         return built_for(b, path, x, by, size);
     }

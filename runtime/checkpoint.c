@@ -81,6 +81,7 @@ static void checkpoint_settings(Tensors *t, const Session *s)
     checkpoint_note(t, "split", o->split_given ? "[%.15g, %.15g, %.15g]" : "(none)", o->split[0], o->split[1], o->split[2]);
     checkpoint_note(t, "holdout", o->holdout > 0 ? "cells(%s, %.15g)" : "(none)", o->holdout_array, o->holdout);
     checkpoint_note(t, "seed", "%" PRIu64, o->seed);
+    checkpoint_note(t, "restart", "%lld", (long long)o->first_restart);
 }
 
 static void checkpoint_params(Tensors *t, const Worker *w)

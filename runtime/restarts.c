@@ -175,7 +175,7 @@ static int pool_best(Pool *pool, Hand *hands, int n, Err *err)
         return err_set(err, EXIT_INTERRUPTED, "interrupted before the first run was over");
     Worker *w = &best->worker;
     memcpy(w->x, best->best_x, (size_t)w->all * worker_element(w));
-    w->run.seed = pool->session->options->seed + (uint64_t)best->best;
+    w->run.seed = pool->session->options->seed + (uint64_t)(pool->session->options->first_restart + best->best);
     r->best = best->best;
     results_params(r, w);
     r->history = best->best_history.row;

@@ -159,8 +159,8 @@ void results_print(const Results *r, FILE *f)
         fprintf(f, "%s %.*g %.*g %.*g %.*g %.*g %.*g %.*g\n", r->name[v], digits, s.mean, digits, s.sd, digits, s.min, digits,
                 s.q1, digits, s.median, digits, s.q3, digits, s.max);
     }
-    fprintf(f, "# best restart: %lld, of seed %llu\n", (long long)r->best,
-            (unsigned long long)(r->options->seed + (uint64_t)r->best));
+    fprintf(f, "# best restart: %lld, of seed %llu; --restart %lld runs it alone\n", (long long)r->best,
+            (unsigned long long)(r->options->seed + (uint64_t)r->best), (long long)r->best);
     for (int v = 0; v < r->nvalues; v++)
         fprintf(f, "best_%s %.*g\n", r->name[v], digits, best[v]);
 }

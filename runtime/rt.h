@@ -146,6 +146,7 @@ typedef struct { int n; Table **table; char **paths; int npaths; } Sources;     
 int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
 int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, double value, Err *, const char *what);   /* with its place */
 void fetch_free(Fetched *, int n, Sources *);
+bool dim_is_named(const AdDim *);                       /* "n", not "n - 1" or "3" */
 /* bind.c, in this order: labels to numbers; dims from shapes, labels and ids; every id within its dim. */
 int bind_labels(Dataset *, Fetched *, const Tensors *stored, Err *);
 int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
@@ -171,6 +172,7 @@ typedef struct {
     int64_t *given;                     /* [ndims], -1 where --dim says nothing */
     double *hyper; bool *hyper_given;   /* [nhypers] */
     OptimSpec optimizer; ScheduleSpec schedule;
+    int64_t first_restart; bool one_restart;
     int64_t epochs, steps, batch, restarts, patience, threads; bool shuffle;    /* epochs or steps is -1; batch, patience: 0 none; threads 0: all */
     double clip, tol, split[3]; bool split_given;           /* clip, tol: 0 none */
     char holdout_array[256]; double holdout;

@@ -173,8 +173,6 @@ static int session_holdout(Session *s, bool fit, Err *err)
     int d = 0, bad = EXIT_FINE;
     while (strcmp(m->data[d].name, s->options->holdout_array) != 0)
         d++;
-    if (!m->data[d].missing)
-        return err_set(err, EXIT_USAGE, "holdout: '%s' (%s:%d) is not declared 'missing'", m->data[d].name, m->file, m->data[d].line);
     uint8_t *mask = s->data.mask[d];
     int64_t count = array_count(&s->data.raw[d]), seen = 0;
     int64_t *cell = rt_alloc((size_t)(count + 1) * sizeof *cell);
@@ -183,6 +181,10 @@ static int session_holdout(Session *s, bool fit, Err *err)
             cell[seen++] = i;
     shuffle(cell, seen, s->options->seed, name_key("holdout"), 0);
     int64_t held = (int64_t)floor(s->options->holdout * (double)seen + 0.5);
+    if (held == 0 || held == seen)
+        bad = err_set(err, EXIT_BAD_DATA, "%s: error: '%s' has %lld cells, too few to hold out %g of them: the %s part would be empty",
+                      s->data.path ? s->data.path : m->file, m->data[d].name, (long long)seen, s->options->holdout,
+                      held ? "training" : "validation");
     for (int part = PART_TRAIN; part <= PART_VALIDATION && !bad; part++) {
         s->data.mask[d] = holdout_mask(mask, count, cell, held, part == PART_TRAIN);     /* the view takes it over */
         if (part == PART_TRAIN && fit)
@@ -210,8 +212,8 @@ static int session_load(Session *s, int64_t *given, Err *err)
     if (bad)
         return bad;
     s->has_data = true;
-    bool training = strcmp(o->command, "train") == 0;
-    if (training && o->batch > 0 && o->batch < s->data.rows && session_can_split(s, err))
+    bool training = strcmp(o->command, "train") == 0, batches = training || strcmp(o->command, "bench") == 0;
+    if (batches && o->batch > 0 && o->batch < s->data.rows && session_can_split(s, err))
         return EXIT_USAGE;
     if (training && o->split_given)
         return session_split_parts(s, !stored, err);

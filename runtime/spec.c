@@ -248,6 +248,20 @@ static int spec_argument(const char **s, const SpecKind *kind, int place, const 
     return -1;
 }
 
+/* Some values are yes or no, or a number of things; none comes twice. */
+static int spec_unfit(const char *kind, const char *key, double v, bool again, const char *where, Err *err)
+{
+    static const char *const switches[] = { "nesterov", "lazy", "line_search" };
+    if (again)
+        return err_set(err, EXIT_USAGE, "%s: %s is given '%s' twice", where, kind, key);
+    for (int i = 0; i < 3; i++)
+        if (strcmp(key, switches[i]) == 0 && v != 0 && v != 1)
+            return err_set(err, EXIT_USAGE, "%s: %s is %.9g but must be true or false", where, key, v);
+    if (strcmp(key, "history") == 0 && v != floor(v))
+        return err_set(err, EXIT_USAGE, "%s: history is %.9g but must be a whole number", where, v);
+    return EXIT_FINE;
+}
+
 static const SpecKind *spec_call(const char *text, const SpecKind *kinds, int nkinds, const char *what, double value[8],
                                  bool given[8], const char *where, Err *err)
 {
@@ -272,6 +286,8 @@ static const SpecKind *spec_call(const char *text, const SpecKind *kinds, int nk
                 return NULL;
             if (!spec_value(&s, &value[i]))
                 goto bad;
+            if (spec_unfit(kind->name, kind->key[i], value[i], given[i], where, err))
+                return NULL;
             given[i] = true;
             s = spec_skip(s);
             if (*s == ',')

@@ -356,7 +356,7 @@ static int trainer_begin(Trainer *t, int64_t restart, History *history, Err *err
         lbfgs_reset(t->lbfgs);
     if (t->lm)
         lm_reset(t->lm);
-    int bad = worker_start(t->w, o->seed + (uint64_t)restart, err);
+    int bad = worker_start(t->w, o->seed + (uint64_t)(o->first_restart + restart), err);
     memcpy(t->best, t->w->x, t->kept_bytes);
     if (t->order)
         t->order[0] = -1;

@@ -150,7 +150,9 @@ END_TEST
 static const struct { const char *text, *message; } bad_specs[] = {
     { "rmsporp()", "did you mean 'rmsprop'?" }, { "sgd(momentun = 1)", "did you mean 'momentum'?" },
     { "sgd(lr = x)", "does not read" }, { "sgd(lr = -1)", "between" }, { "sgd(nesterov = true)", "needs a momentum" },
-    { "sgd(lr = 1", "does not read" }, { "adam(1, 2, 3, 4, 5, 6, 7)", "at most" }, { "", "is no optimizer" },
+    { "sgd(lr = 1", "does not read" }, { "adam(1, 2, 3, 4, 5, 1, 7)", "at most" }, { "", "is no optimizer" },
+    { "lbfgs(history = 2.5)", "whole number" }, { "sgd(0.1, 0.9, 3)", "true or false" }, { "sgd(lr = 1, lr = 2)", "twice" },
+    { "adam(0.1, lr = 1)", "twice" },
 };
 
 START_TEST(spec_refuses)
@@ -183,12 +185,52 @@ static const struct { const char *flag, *value, *message; } bad_flags[] = {
     { "--grad", "x=g.npy", "belongs to the command eval" }, { "--batch", "-1", "whole number" }, { "--seed", "x", "whole number" },
     { "--quiet=1", NULL, "takes no value" }, { "--lr", NULL, "needs a value" }, { "lr", NULL, "unknown command" },
     { "--progress", "line", "did you mean 'lines'?" }, { "--optimizer", "lm()", "sum of squares" },
+    { "--seed", "18446744073709551616", "whole number" }, { "--restarts", "1e12", "at most 10000000" },
 };
 
 START_TEST(flag_is_refused)
 {
     ck_assert_int_eq(run_model(&fake_bowl, bad_flags[_i].flag, bad_flags[_i].value, NULL), EXIT_USAGE);
     ck_assert_msg(stderr_has(bad_flags[_i].message), "%s", bad_flags[_i].flag);
+}
+END_TEST
+
+static const struct { const AdModel *model; const char *argument[5], *message; } bad_combinations[] = {
+    { &fake_bowl, { "eval", "--epochs", "5" }, "--epochs belongs to the command train, not to eval" },
+    { &fake_bowl, { "check-grad", "--lr=5" }, "--lr belongs to the commands train, bench, not to check-grad" },
+    { &fake_bowl, { "info", "--model", "m.safetensors" }, "belongs to the commands train, eval, not to info" },
+    { &fake_bowl, { "--optimizer", "lbfgs()", "--batch", "5" }, "--batch cannot go with lbfgs(), which takes all rows at once" },
+    { &fake_curve, { "--lr", "5" }, "--lr cannot go with lm(), which finds the length of its steps" },
+    { &fake_factorise, { "--holdout", "cells(A, 0.1)" }, "holdout: 'A' (factorise.ad:6) is not declared 'missing'" },
+    { &fake_factorise, { "--holdout", "cells(B, 0.1)" }, "no data 'B'" },
+};
+
+START_TEST(combination_is_refused)
+{
+    const char *const *a = bad_combinations[_i].argument;
+    ck_assert_int_eq(run_model(bad_combinations[_i].model, a[0], a[1], a[2], a[3], a[4], NULL), EXIT_USAGE);
+    ck_assert_msg(stderr_has(bad_combinations[_i].message), "%s", bad_combinations[_i].message);
+}
+END_TEST
+
+/* What is shown to be in force is what is in force. */
+START_TEST(help_shows_what_is_in_force)
+{
+    static const AdSetting block[] = { { "lr", "0.5", 7 }, { "batch", "16", 8 }, { "optimizer", "sgd()", 9 } };
+    AdModel model = fake_logistic;
+    model.settings = block;
+    model.nsettings = 3;
+    ck_assert_int_eq(run_model(&model, "info", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "setting lr = 0.5 (logistic.ad:7)") != NULL);
+    ck_assert_int_eq(run_model(&model, "info", "--optimizer", "sgd(lr = 0.1)", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "setting lr") == NULL);
+    ck_assert_int_eq(run_model(&model, "--set", "unused=3", "--data", "X=x.npy", "--data", "y=y.npy", "--help", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "unused = 3   (command line)") != NULL);
+    ck_assert(strstr(printed, "= X=x.npy, y=y.npy   (command line)") != NULL);
+    ck_assert_int_eq(run_model(&model, "--data", "flowers.csv", "--optimizer", "lbfgs()", "--epochs", "3", "--record", "r.json", NULL),
+                     EXIT_FINE);
+    ck_assert(stderr_has("logistic.ad:8: note: batch is ignored: lbfgs() takes all rows at once"));
+    ck_assert(!file_has("r.json", "\"lr\"") && !file_has("r.json", "\"batch\""));
 }
 END_TEST
 
@@ -338,6 +380,19 @@ static int64_t recorded(const char *key)
     return strtoll(at + strlen(quoted), NULL, 10);
 }
 
+/* A restart can be run again by itself, with the rows split as they were. */
+START_TEST(one_restart_alone)
+{
+    char number[32];
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--model", "a.safetensors", NULL), EXIT_FINE);
+    double loss = printed_value("best_loss");
+    ck_assert_int_eq(sscanf(strstr(printed, "--restart "), "--restart %31s", number), 1);
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--restart", number, "--model", "b.safetensors", NULL), EXIT_FINE);
+    ck_assert_double_eq(printed_value("loss"), loss);
+    same_files("a.safetensors", "b.safetensors");
+}
+END_TEST
+
 START_TEST(tol_stops_when_the_loss_stands_still)
 {
     ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--tol", "1e-3", "--record", "r.json", NULL),
@@ -475,7 +530,8 @@ START_TEST(check_grad_tells_right_from_wrong)
     ck_assert_int_eq(run_model(&fake_bowl, "check-grad", NULL), EXIT_FINE);
     ck_assert(printed_value("x") < 1e-9);
     ck_assert_int_eq(run_model(&fake_factorise, "check-grad", "--data", "flowers.csv", NULL), EXIT_FINE);
-    ck_assert_int_eq(run_model(&fake_logistic, "check-grad", "--data", "flowers.csv", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, "check-grad", "--data", "flowers.csv", NULL), EXIT_USAGE);
+    ck_assert(stderr_has("adc run --precision=f64 logistic.ad -- check-grad"));
     ck_assert_int_eq(run_model(&wrong, "check-grad", NULL), EXIT_GRADIENT);
     ck_assert(stderr_has("the gradient in 'y'"));
 }
@@ -510,6 +566,9 @@ int main(void)
     tcase_add_loop_test(spec, schedule_at, 0, ROWS(schedules_at));
     tcase_add_checked_fixture(train, setup, teardown);
     tcase_add_loop_test(train, flag_is_refused, 0, ROWS(bad_flags));
+    tcase_add_loop_test(train, combination_is_refused, 0, ROWS(bad_combinations));
+    tcase_add_test(train, help_shows_what_is_in_force);
+    tcase_add_test(train, one_restart_alone);
     tcase_add_loop_test(train, optimizer_follows_pytorch, 0, ROWS(trajectories));
     tcase_add_test(train, lbfgs_finds_the_minimum);
     tcase_add_test(train, lm_finds_the_curve);
