@@ -26,7 +26,7 @@ static const OptionRow option_rows[] = {
     { "lr", "tbi", "X", "", "learning rate, in place of the optimizer's" },
     { "epochs", "ti", "N", "100", "passes over the training rows" },
     { "steps", "ti", "N", "", "steps of the optimizer, in place of epochs" },
-    { "batch", "tbi", "N", "", "rows of a mini-batch (default: all)" },
+    { "batch", "tcbi", "N", "", "rows of a mini-batch (default: all)" },
     { "shuffle", "ti", "BOOL", "true", "shuffle the rows before each epoch of mini-batches" },
     { "schedule", "ti", "SPEC", "constant()", "constant() cosine(warmup) step(every, factor) exponential(factor) linear(warmup)" },
     { "clip", "ti", "X", "", "largest norm of the gradient" },

@@ -212,7 +212,8 @@ static int session_load(Session *s, int64_t *given, Err *err)
     if (bad)
         return bad;
     s->has_data = true;
-    bool training = strcmp(o->command, "train") == 0, batches = training || strcmp(o->command, "bench") == 0;
+    bool training = strcmp(o->command, "train") == 0;
+    bool batches = training || strcmp(o->command, "bench") == 0 || strcmp(o->command, "check-grad") == 0;
     if (batches && o->batch > 0 && o->batch < s->data.rows && session_can_split(s, err))
         return EXIT_USAGE;
     if (training && o->split_given)
