@@ -586,6 +586,8 @@ static int options_train(Options *o, const AdModel *m, Err *err)
 static int options_agree(Options *o, const AdModel *m, Err *err)
 {
     bool predict = strcmp(o->command, "predict") == 0;
+    if (targets_check(o, m, err))
+        return EXIT_USAGE;
     if (strcmp(o->command, "train") == 0)
         return options_train(o, m, err);
     if (strcmp(o->command, "bench") == 0)

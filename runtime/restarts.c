@@ -151,7 +151,9 @@ static void pool_outcomes(Pool *pool)
         r->signal = o->signal ? o->signal : r->signal;
         if (o->stopped && r->nstopped++ == 0)
             r->stopped = o->stopped;
-        if (o->diverged && r->ndiverged++ == 0)
+        r->unsaved |= o->unsaved;
+        r->ndiverged += o->diverged;
+        if (o->message && !r->message[0])
             snprintf(r->message, sizeof r->message, "%s", o->message);
         if (r->best == i)
             r->best = done;         /* restarts that a signal cut off leave no gap: the ones before are all done */
@@ -198,21 +200,6 @@ static int pool_best(Pool *pool, Hand *hands, int n, Err *err)
     return bad;
 }
 
-static int train_write(const Results *r, Err *err)
-{
-    const Options *o = r->options;
-    int bad = outputs_write(r, err);
-    if (!bad && o->model)
-        bad = model_write(r, o->model, err);
-    if (!bad && o->history)
-        bad = history_write(r, o->history, err);
-    if (!bad && o->record)
-        bad = record_write(r, o->record, err);
-    if (!bad && o->report)
-        bad = report_write(r, o->report, err);
-    return bad;
-}
-
 static void train_say_stopped(const Results *r)
 {
     char why[256];
@@ -222,6 +209,8 @@ static void train_say_stopped(const Results *r)
 
 static int train_status(const Results *r, Err *err)
 {
+    if (r->unsaved)
+        return err_set(err, EXIT_IO, "%s", r->message);
     if (r->signal) {
         err_set(err, EXIT_INTERRUPTED, "interrupted after %lld epochs; what was asked for is saved", (long long)r->epochs_run);
         return 128 + r->signal;
@@ -275,7 +264,7 @@ int command_train(Session *s, Err *err)
         pool_outcomes(&pool);
         train_say_stopped(&r);
         results_print(&r, stdout);
-        bad = train_write(&r, err);
+        bad = targets_write(&r, err);
     }
     if (!bad)
         bad = train_status(&r, err);

@@ -19,6 +19,7 @@ typedef struct { char text[1024]; } Err;
 
 /* err.c */
 int err_set(Err *, ExitCode, const char *format, ...);              /* returns the code */
+void err_say(const AdModel *, const char *text);                    /* on standard error, with the place or the model's name in front */
 const char *nearest(const char *word, const char *const *words, int n);     /* within a third of its length, or NULL */
 
 /* array.c: an owned dense array of any element type the file formats know, or a borrowed one */
@@ -273,9 +274,9 @@ void lm_free(Lm *);
 /* train.c: one run: steps, epochs, validation, patience, divergence */
 typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
 typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
-typedef struct { int64_t epochs, steps; bool diverged; int signal; const char *stopped; char *message; } Outcome;
+typedef struct { int64_t epochs, steps; bool diverged; int signal; const char *stopped; bool unsaved; char *message; } Outcome;
 /* stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
- * diverged, allocated; else NULL */
+ * diverged, or whose checkpoint could not be written (unsaved), allocated; else NULL */
 typedef struct {                            /* where a run stands; with x and the optimiser's state all that a resume needs */
     int64_t epoch, batch, steps;            /* done: epochs, batches of the next one, steps of the optimiser */
     int64_t best_epoch, stale, finite_epoch;
@@ -307,7 +308,7 @@ typedef struct {
     void **param;                               /* [nparams] final (best) natural values */
     Array *output;                              /* [noutputs] over all rows; data NULL when not computed */
     int64_t epochs_run, steps_run; double load_seconds, train_seconds;
-    int64_t ndiverged; bool diverged; int signal; char message[1024];
+    int64_t ndiverged; bool diverged, unsaved; int signal; char message[1024];
     const char *stopped; int64_t nstopped;      /* see Outcome: of the first of so many restarts */
 } Results;
 int results_open(Results *, const Session *, int64_t restarts);         /* names of the values */
@@ -353,7 +354,13 @@ int init_param(const Session *, int p, const int64_t *dims, void *out, Err *);  
 
 /* outputs.c: arrays of --out and --grad as .npy or .csv */
 int output_write(const Dataset *, const AdModel *, const char *name, const Array *, const int *axes, int labels, const char *path, Err *);
-int outputs_write(const Results *, Err *);
+int output_named(const Results *, const DataArg *out, Err *);
+
+/* targets.c: the files to be written */
+bool path_has_suffix(const char *path, const char *suffix);
+int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, and no path twice */
+int targets_probe(const Options *, const AdModel *, Err *);     /* each can be opened */
+int targets_write(const Results *, Err *);                      /* every one is tried */
 
 /* one file a command: restarts.c evaluate.c checkgrad.c info.c bench.c; main.c picks one */
 int command_train(Session *, Err *);

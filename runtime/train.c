@@ -373,25 +373,25 @@ static bool trainer_wants_more(const Trainer *t)
     return o->steps >= 0 ? t->at.steps < o->steps : t->at.epoch < o->epochs;
 }
 
-static int trainer_save(Trainer *t, Err *err)
+/* A checkpoint that cannot be written is no reason to give up the run. */
+static void trainer_save(Trainer *t, Outcome *outcome)
 {
     Resumable r = trainer_state(t);
-    return checkpoint_write(&r, t->options->checkpoint, err);
-}
-
-/* The last step ended within an epoch: a run that goes on from here ends that epoch, so it is saved as not over. */
-static int trainer_cut(Trainer *t, double loss, Err *err)
-{
-    int bad = trainer_save(t, err);
-    trainer_after_epoch(t, loss, false);
-    trainer_clock(t);
-    return bad;
+    Err err;
+    free(outcome->message);
+    outcome->message = NULL;
+    outcome->unsaved = checkpoint_write(&r, t->options->checkpoint, &err) != EXIT_FINE;
+    if (!outcome->unsaved)
+        return;
+    fprintf(stderr, "%s: warning: %s; going on\n", t->w->run.model->name, err.text);
+    outcome->message = strdup(err.text);
 }
 
 static int trainer_loop(Trainer *t, Outcome *outcome, Err *err)
 {
     int now = TRAIN_GOES_ON;
     double loss = NAN, saved = t->started;
+    bool saves = t->options->checkpoint != NULL;
     while (now == TRAIN_GOES_ON && trainer_wants_more(t)) {
         now = trainer_epoch(t, &loss, err);
         if (now == TRAIN_DIVERGED)
@@ -399,20 +399,23 @@ static int trainer_loop(Trainer *t, Outcome *outcome, Err *err)
         if (now == TRAIN_DIVERGED || now == TRAIN_FAILED)
             break;
         outcome->signal = signals_seen();
-        if (t->at.steps == t->options->steps && t->at.batch < t->batches && t->options->checkpoint)
-            return trainer_cut(t, loss, err);
+        bool cut = t->at.steps == t->options->steps && t->at.batch < t->batches;
+        if (cut && t->options->checkpoint)
+            trainer_save(t, outcome);       /* within an epoch, which is over here alone: a run that goes on ends it */
+        saves &= !cut;
         int after = trainer_after_epoch(t, loss, outcome->signal != 0);
         now = now == TRAIN_IS_OVER ? now : after;
         if (t->options->checkpoint && now == TRAIN_GOES_ON && t->started + t->now - saved > 30) {
             saved = t->started + t->now;
-            if (trainer_save(t, err))
-                return EXIT_IO;
+            trainer_save(t, outcome);
         }
     }
     trainer_clock(t);
     if (now == TRAIN_FAILED)
         return EXIT_BAD_DATA;
-    return t->options->checkpoint && now != TRAIN_DIVERGED ? trainer_save(t, err) : EXIT_FINE;
+    if (saves && now != TRAIN_DIVERGED)
+        trainer_save(t, outcome);
+    return EXIT_FINE;
 }
 
 /* With patience a run ends with the best params. Without validation the loss of an epoch is that of the params before its

@@ -202,6 +202,10 @@ static const struct { const AdModel *model; const char *argument[5], *message; }
     { &fake_bowl, { "--optimizer", "lbfgs()", "--batch", "5" }, "--batch cannot go with lbfgs(), which takes all rows at once" },
     { &fake_curve, { "--lr", "5" }, "--lr cannot go with lm(), which finds the length of its steps" },
     { &fake_factorise, { "--holdout", "cells(A, 0.1)" }, "holdout: 'A' (factorise.ad:6) is not declared 'missing'" },
+    { &fake_bowl, { "--model", "m.npy" }, "--model: 'm.npy' is not written: give a name that ends in .safetensors" },
+    { &fake_bowl, { "--history", "h.txt" }, "ends in .csv or .jsonl" }, { &fake_bowl, { "--report", "r.pdf" }, "ends in .html" },
+    { &fake_factorise, { "--out", "U=u.tsv" }, "ends in .npy or .csv" },
+    { &fake_factorise, { "--out", "U=u.csv", "--history", "u.csv" }, "--out and --history both write 'u.csv'" },
     { &fake_factorise, { "--holdout", "cells(B, 0.1)" }, "no data 'B'" },
 };
 
@@ -379,6 +383,21 @@ static int64_t recorded(const char *key)
     ck_assert_msg(at != NULL, "no %s in the record", key);
     return strtoll(at + strlen(quoted), NULL, 10);
 }
+
+/* What cannot be written is found before training, and what fails at the end keeps nothing else from being written. */
+START_TEST(files_are_probed_and_all_tried)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--epochs", "1000000000", "--checkpoint", "none/c.safetensors", NULL), EXIT_IO);
+    ck_assert_int_eq(run_model(&fake_bowl, "--record", "none/r.json", "--epochs", "1000000000", NULL), EXIT_IO);
+    ck_assert_int_eq(run_model(&fake_bowl, "--model", "a.safetensors", "--history", "/dev/full", "--record", "r.json", NULL), EXIT_IO);
+    ck_assert(stderr_has("/dev/full"));
+    ck_assert(isfinite(printed_value("f")));
+    ck_assert_int_eq(access("a.safetensors", R_OK) + access("r.json", R_OK), 0);
+    ck_assert_int_eq(run_model(&fake_bowl, "--epochs", "3", "--history", "-", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "\nepoch,step,loss") != NULL);
+    ck_assert_int_ne(access("-", F_OK), 0);
+}
+END_TEST
 
 /* A restart can be run again by itself, with the rows split as they were. */
 START_TEST(one_restart_alone)
@@ -569,6 +588,7 @@ int main(void)
     tcase_add_loop_test(train, combination_is_refused, 0, ROWS(bad_combinations));
     tcase_add_test(train, help_shows_what_is_in_force);
     tcase_add_test(train, one_restart_alone);
+    tcase_add_test(train, files_are_probed_and_all_tried);
     tcase_add_loop_test(train, optimizer_follows_pytorch, 0, ROWS(trajectories));
     tcase_add_test(train, lbfgs_finds_the_minimum);
     tcase_add_test(train, lm_finds_the_curve);
