@@ -173,7 +173,7 @@ static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
     return err_set(b->err, EXIT_BAD_DATA, "%s: error: dim '%s' is %lld %s but %lld in '%s'", path, x->name, there, by, here, name);
 }
 
-static int64_t stored_dim(const Tensors *stored, const char *name)
+int64_t stored_dim(const Tensors *stored, const char *name)
 {
     char key[300], *end;
     snprintf(key, sizeof key, "adc.dim.%s", name);
@@ -214,7 +214,7 @@ static int bind_axes(Binding *b, bool derived)
 {
     const AdModel *m = b->ds->model;
     for (int d = 0; d < m->ndata; d++)
-        for (int i = 0; i < m->data[d].rank; i++) {
+        for (int i = 0; i < m->data[d].rank && !b->f[d].lacking; i++) {
             int dim = m->data[d].axes[i];
             int64_t size = b->f[d].array.shape[i];
             if ((m->dims[dim].kind == AD_DIM_DERIVED) != derived)

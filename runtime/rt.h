@@ -128,6 +128,8 @@ typedef struct { int64_t rows, capacity; void **data; uint8_t **mask; bool owned
 
 /* given: dims by --dim (-1: says nothing), or NULL; stored: a loaded model, whose dims, statistics and labels hold, or NULL */
 int dataset_load(Dataset *, const AdModel *, const DataArg *, int nargs, const int64_t *given, const Tensors *stored, Err *);
+/* as dataset_load, of data to predict from: targets that it lacks are zeros, with a warning */
+int dataset_load_new(Dataset *, const AdModel *, const DataArg *, int nargs, const int64_t *given, const Tensors *stored, Err *);
 void dataset_fit(Dataset *, const int64_t *train, int64_t n);       /* column statistics over these rows (NULL: all) */
 void dataset_view(const Dataset *, const int64_t *rows, int64_t n, View *);         /* prepared copies; rows NULL: all */
 void view_batch(const Dataset *, const View *, const int64_t *rows, int64_t n, View *out);   /* gathers into out (at first {0}), reused */
@@ -142,12 +144,15 @@ typedef struct {                                        /* fetch.c: one array as
     int *columns, ncolumns;     /* of the table */
     const char *path;
     bool text;                  /* some cell of an index(c) array is no integer: labels */
+    bool lacking;               /* new data has no such target: no elements yet */
 } Fetched;
-typedef struct { int n; Table **table; char **paths; int npaths; } Sources;      /* tables read so far, path names kept */
+typedef struct { int n; Table **table; char **paths; int npaths; bool new; } Sources;   /* tables read so far, path names kept; new: data to predict from */
 int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
 int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, double value, Err *, const char *what);   /* with its place */
+DType fetch_type(const AdModel *, const AdData *);      /* what the model stores it as */
 void fetch_free(Fetched *, int n, Sources *);
 bool dim_is_named(const AdDim *);                       /* "n", not "n - 1" or "3" */
+int64_t stored_dim(const Tensors *, const char *name);  /* the size that a trained model has for it, or -1 */
 /* bind.c, in this order: labels to numbers; dims from shapes, labels and ids; every id within its dim. */
 int bind_labels(Dataset *, Fetched *, const Tensors *stored, Err *);
 int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
@@ -198,11 +203,6 @@ void optim_step(Optim *, double lr, void *x, const void *g, const Stretch *, int
 int optim_state(Optim *, void **state, int64_t **steps);        /* how many arrays of n; for checkpoints */
 int64_t optim_size(const Optim *);                      /* bytes of each of them */
 void optim_free(Optim *);
-
-/* absent.c: targets that new data lacks, as arrays of zeros: adds to *args, to be given back after the data is loaded */
-typedef struct { DataArg *args; int n; char (*file)[64]; int nfiles; } Absent;
-int absent_fill(Absent *, const AdModel *, const DataArg *, int nargs, Err *);
-void absent_free(Absent *);
 
 /* session.c: what all runs share, read-only once open: data in its parts, the params of --init, which params learn */
 enum { PART_TRAIN, PART_VALIDATION, PART_TEST, PART_ALL, PARTS };

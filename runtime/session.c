@@ -65,6 +65,9 @@ static void session_from_init(Session *s, int64_t *given)
                 given[d] = t->array.shape[a];
         }
     }
+    for (int d = 0; d < m->ndims; d++)          /* a libsvm file may end before the last column */
+        if (m->dims[d].kind == AD_DIM_DATA && !m->dims[d].batch && given[d] < 0)
+            given[d] = stored_dim(&s->init, m->dims[d].name);
     for (int h = 0; h < m->nhypers; h++) {
         char key[300];
         snprintf(key, sizeof key, "adc.hyper.%s", m->hypers[h].name);
@@ -203,12 +206,8 @@ static int session_load(Session *s, int64_t *given, Err *err)
     const AdModel *m = s->model;
     const Options *o = s->options;
     bool stored = s->has_init && tensors_meta(&s->init, "adc.model");
-    Absent absent = { .args = o->data, .n = o->ndata };
-    int bad = strcmp(o->command, "predict") == 0 ? absent_fill(&absent, m, o->data, o->ndata, err) : EXIT_FINE;
-    if (!bad)
-        bad = dataset_load(&s->data, m, absent.args, absent.n, given, stored ? &s->init : NULL, err);
-    if (absent.args != o->data)
-        absent_free(&absent);
+    int bad = (strcmp(o->command, "predict") == 0 ? dataset_load_new : dataset_load)(&s->data, m, o->data, o->ndata, given,
+                                                                                     stored ? &s->init : NULL, err);
     if (bad)
         return bad;
     s->has_data = true;

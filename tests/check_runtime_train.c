@@ -357,10 +357,14 @@ START_TEST(predict_needs_no_targets)
     }
     fclose(in);
     fclose(out);
-    ck_assert_int_eq(run_model(&fake_logistic, "predict", "--init", "a.safetensors", "--data", "h.csv", "--out", "p=p.csv", NULL), EXIT_FINE);
-    ck_assert(stderr_has("warning"));
-    read_file("p.csv", without, sizeof without, NULL);
-    ck_assert_str_eq(with, without);
+    const char *const data[] = { "h.csv", "X=h.csv", "X=flowers.csv#0:4", "X=flowers.csv#a,b,c,d" };
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(run_model(&fake_logistic, "predict", "--init", "a.safetensors", "--data", data[i], "--out", "p=p.csv", NULL),
+                         EXIT_FINE);
+        ck_assert(stderr_has("warning: no data for 'y' (logistic.ad:4): zeros take its place"));
+        read_file("p.csv", without, sizeof without, NULL);
+        ck_assert_str_eq(with, without);
+    }
 }
 END_TEST
 
