@@ -229,7 +229,8 @@ static int bind_axes(Binding *b, bool derived)
     return EXIT_FINE;
 }
 
-static int refuse_negative_ids(const Binding *b)
+/* Ids are places: none below 0, none that only a slip can explain. */
+static int refuse_wild_ids(const Binding *b)
 {
     const AdModel *m = b->ds->model;
     for (int d = 0; d < m->ndata; d++) {
@@ -237,6 +238,8 @@ static int refuse_negative_ids(const Binding *b)
         for (int64_t i = 0, n = array_count(&b->f[d].array); m->data[d].labels >= 0 && i < n; i++)
             if (id[i] < 0)
                 return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is negative: ids count from 0");
+            else if (id[i] >= INT32_MAX)
+                return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is too large: ids count from 0, without gaps");
     }
     return EXIT_FINE;
 }
@@ -286,6 +289,26 @@ static int check_sizes(const Binding *b)
     return EXIT_FINE;
 }
 
+/* The place of the first param with more elements than there can be memory for, by the dim that makes it so. */
+static int check_room(const Binding *b)
+{
+    const AdModel *m = b->ds->model;
+    for (int p = 0; p < m->nparams; p++) {
+        const AdParam *param = &m->params[p];
+        double bytes = m->f64 ? 8 : 4;
+        int largest = 0;
+        for (int i = 0; i < param->rank; i++) {
+            bytes *= (double)b->ds->dims[param->axes[i]];
+            largest = b->ds->dims[param->axes[i]] > b->ds->dims[param->axes[largest]] ? i : largest;
+        }
+        if (bytes > 9e18 || !rt_fits((size_t)bytes))
+            return err_set(b->err, EXIT_BAD_DATA, "%s:%d: error: param '%s' would take %.3g bytes: dim '%s' is %lld", m->file,
+                           param->line, param->name, bytes, m->dims[param->axes[largest]].name,
+                           (long long)b->ds->dims[param->axes[largest]]);
+    }
+    return EXIT_FINE;
+}
+
 /* Derived dims wait for all others: model->derive may divide by them. */
 static int bind_in_order(Binding *b, const int64_t *given)
 {
@@ -294,7 +317,7 @@ static int bind_in_order(Binding *b, const int64_t *given)
     if (!code)
         code = bind_axes(b, false);
     if (!code)
-        code = refuse_negative_ids(b);
+        code = refuse_wild_ids(b);
     if (!code)
         code = bind_label_dims(b);
     for (int i = 0; i < m->ndims && !code; i++)     /* so that check_sizes looks at the others only */
@@ -306,6 +329,8 @@ static int bind_in_order(Binding *b, const int64_t *given)
         m->derive(b->ds->dims);
     if (!code)
         code = check_sizes(b);
+    if (!code)
+        code = check_room(b);
     return code ? code : bind_axes(b, true);
 }
 

@@ -1,7 +1,7 @@
 /* rt.h: the runtime's own header. Types first, then prototypes grouped by file, in the order in which a run uses them.
  *
  * Functions that can fail return 0 or a status of ExitCode and have filled *err with one line that names file, line and
- * column where there are any. Nothing below adrt_main() calls exit. Every file must also compile when all of them are
+ * column where there are any. Nothing below adrt_main() calls exit, but for memory that is not there. Every file must also compile when all of them are
  * pasted into one translation unit after this header (adc --standalone): static names are unique across files, and a
  * file defines no macro that it does not #undef. */
 #ifndef ADRT_RT_H
@@ -31,7 +31,8 @@ double array_get(const Array *, int64_t i);             /* any type as double; e
 int64_t array_get_int(const Array *, int64_t i);
 void array_free(Array *);
 bool array_reserve(Array *);                            /* rank and shape to zeroed data; false: too many elements */
-void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; aborts with a message when there is none */
+bool rt_fits(size_t bytes);                             /* within the memory of this machine */
+void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; status 3 with a message when there is none */
 double real_get(int f64, const void *a, int64_t i);
 void real_set(int f64, void *a, int64_t i, double v);
 

@@ -242,6 +242,21 @@ static int session_test(Session *s, int64_t *given, Err *err)
     return bad ? bad : part_open(s, PART_TEST, &s->test, NULL, 0, err);
 }
 
+/* Outputs are computed after training: whether there is memory for them is better known before. */
+static int session_outputs_fit(const Session *s, Err *err)
+{
+    const AdModel *m = s->model;
+    for (int i = 0; i < m->noutputs && (s->options->nout || s->options->report); i++) {
+        double bytes = m->f64 || m->outputs[i].type == AD_INT ? 8 : 4;
+        for (int a = 0; a < m->outputs[i].rank; a++)
+            bytes *= (double)s->data.dims[m->outputs[i].axes[a]];
+        if (bytes > 9e18 || !rt_fits((size_t)bytes))
+            return err_set(err, EXIT_BAD_DATA, "%s:%d: error: output '%s' would take %.3g bytes", m->file, m->outputs[i].line,
+                           m->outputs[i].name, bytes);
+    }
+    return EXIT_FINE;
+}
+
 int session_open(Session *s, const AdModel *m, const Options *o, Err *err)
 {
     double start = clock_seconds();
@@ -265,6 +280,8 @@ int session_open(Session *s, const AdModel *m, const Options *o, Err *err)
         bad = session_load(s, given, err);
     if (!bad && o->ntest)
         bad = session_test(s, given, err);
+    if (!bad)
+        bad = session_outputs_fit(s, err);
     free(given);
     s->load_seconds = clock_seconds() - start;
     return bad;

@@ -493,7 +493,8 @@ static int svm_line(SvmIn *in, Array *X, Array *y)
             in->s += strcspn(in->s, "\n");
         if (!*in->s || *in->s == '\n')
             break;
-        if (!svm_number(in, &place) || *in->s != ':' || place != (double)(int32_t)place || (int64_t)place <= last)
+        if (!svm_number(in, &place) || *in->s != ':' || !(place >= 1 && place <= INT32_MAX) || place != (double)(int32_t)place
+            || (int64_t)place <= last)
             return svm_error(in, "expected place:value, with places from 1 in ascending order");
         in->s++;
         if (!svm_number(in, &v))

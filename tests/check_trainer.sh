@@ -133,6 +133,17 @@ npy at "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }" 16
 printf '\007\000\000\000\000\000\000\000' >>at.npy
 trains index_from_data_past_the_end pick --data at=at.npy --data x=r.npy
 
+npy far "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }" 16
+printf '\000\000\000\000\000\000\001\000' >>far.npy
+trains npy_label_beyond_reason ratings --data u=far.npy --data r=r.npy
+trains dim_beyond_memory ratings --data u=u.npy --data r=r.npy --dim users=1000000000000
+trains dim_beyond_64_bits ratings --data u=u.npy --data r=r.npy --dim users=8000000000000000000
+{ seq 999 | sed 's/.*/1 1:1/' && echo '1 2147483647:1'; } >wide.libsvm
+trains libsvm_beyond_memory fit --data X=wide.libsvm --data y=good.csv#species
+printf '1 1:1\n1 1e300:1\n' >place.libsvm
+trains libsvm_place_out_of_range fit --data X=place.libsvm --data y=good.csv#species
+trains restarts_beyond_reason ratings --data u=u.npy --data r=r.npy --restarts 1e12
+
 # ---- safetensors
 
 params() {
