@@ -4,6 +4,7 @@
  * as. Shapes are checked where they come from, so array_count need not be. */
 #include "rt.h"
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,6 +100,12 @@ void *rt_alloc(size_t bytes)
         exit(EXIT_IO);
     }
     return memset(p, 0, whole);
+}
+
+/* C prints the sign of a nan, which means nothing. */
+double shown(double v)
+{
+    return v != v ? (double)NAN : v;
 }
 
 double real_get(int f64, const void *a, int64_t i)

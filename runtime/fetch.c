@@ -459,6 +459,18 @@ static int cell_value(const Fetch *x, int64_t row, int column, double *v, bool *
     return table_number(t, row, column, v, x->err);
 }
 
+/* Blanks around a label are not part of it, as those around a number are not. */
+static void trim_cells(const Fetched *f, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        char **cell = &f->table->cell[i / f->ncolumns * f->table->ncolumns + f->columns[i % f->ncolumns]];
+        size_t length = strlen(*cell += strspn(*cell, " \t"));
+        while (length && strchr(" \t", (*cell)[length - 1]))
+            length--;
+        (*cell)[length] = 0;
+    }
+}
+
 static int table_values(Fetch *x)
 {
     Fetched *f = x->f;
@@ -466,6 +478,8 @@ static int table_values(Fetch *x)
     if (!array_reserve(&f->array))
         return fetch_says(x, "has too many elements");
     int64_t n = array_count(&f->array);
+    if (x->data->labels >= 0)
+        trim_cells(f, n);
     for (int64_t i = 0; i < n; i++) {
         double v = 0;
         bool bad;

@@ -698,5 +698,5 @@ void options_help(const AdModel *m, const Options *o, FILE *f)
     }
     help_model(m, o, f);
     fprintf(f, "\nexit status: 0 fine, 1 bad data or model, 2 usage, 3 input or output, 5 diverged, 6 wrong gradient,\n"
-               "130 interrupted after saving\n");
+               "130 interrupted after saving (143 by SIGTERM)\n");
 }

@@ -37,7 +37,7 @@ static void csv_text(FILE *f, const char *s)
 static void csv_value(FILE *f, const Array *a, int64_t i, const Labels *labels)
 {
     if (a->type == DT_F64 || a->type == DT_F32) {
-        fprintf(f, "%.*g", a->type == DT_F64 ? 17 : 9, array_get(a, i));
+        fprintf(f, "%.*g", a->type == DT_F64 ? 17 : 9, shown(array_get(a, i)));
         return;
     }
     int64_t v = array_get_int(a, i);

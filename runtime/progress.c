@@ -44,7 +44,7 @@ static void progress_bar(Progress *p, double now, double loss, double validation
     for (int i = 0; i < WIDTH; i++)
         bar[i] = (double)i < share * WIDTH ? '#' : '.';
     bar[WIDTH] = 0;
-    fprintf(stderr, "\r\033[K%s %lld/%lld %s loss %.6g", p->unit, (long long)p->done, (long long)p->all, bar, loss);
+    fprintf(stderr, "\r\033[K%s %lld/%lld %s loss %.6g", p->unit, (long long)p->done, (long long)p->all, bar, shown(loss));
     if (!isnan(validation))
         fprintf(stderr, " validation %.6g", validation);
     if (share < 1)
@@ -56,7 +56,7 @@ static void progress_bar(Progress *p, double now, double loss, double validation
 
 static void progress_line(Progress *p, double now, double loss, double validation)
 {
-    fprintf(stderr, "%s %lld/%lld: loss %.6g", p->unit, (long long)p->done, (long long)p->all, loss);
+    fprintf(stderr, "%s %lld/%lld: loss %.6g", p->unit, (long long)p->done, (long long)p->all, shown(loss));
     if (!isnan(validation))
         fprintf(stderr, ", validation %.6g", validation);
     fprintf(stderr, ", %.2f s\n", now - p->started);

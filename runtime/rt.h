@@ -33,6 +33,7 @@ void array_free(Array *);
 bool array_reserve(Array *);                            /* rank and shape to zeroed data; false: too many elements */
 bool rt_fits(size_t bytes);                             /* within the memory of this machine */
 void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; status 3 with a message when there is none */
+double shown(double v);                                 /* v for printing: a nan without its sign */
 double real_get(int f64, const void *a, int64_t i);
 void real_set(int f64, void *a, int64_t i, double v);
 

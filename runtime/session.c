@@ -54,8 +54,9 @@ static int session_freeze(Session *s, Err *err)
 }
 
 /* A dim that only ids name takes its size from a loaded param; a trained model also brings its hypers. */
-static void session_from_init(Session *s, int64_t *given)
+static int session_from_init(Session *s, int64_t *given, Err *err)
 {
+    double v = 0;
     const AdModel *m = s->model;
     for (int p = 0; p < m->nparams; p++) {
         const Tensor *t = tensors_find(&s->init, m->params[p].name);
@@ -72,9 +73,12 @@ static void session_from_init(Session *s, int64_t *given)
         char key[300];
         snprintf(key, sizeof key, "adc.hyper.%s", m->hypers[h].name);
         const char *text = tensors_meta(&s->init, key);
+        if (text && text_number(text, &v))
+            return err_set(err, EXIT_BAD_DATA, "%s: error: '%s' is no value of hyper '%s'", s->options->init, text, m->hypers[h].name);
         if (text && !s->options->hyper_given[h])
-            s->hyper[h] = strtod(text, NULL);
+            s->hyper[h] = v;
     }
+    return EXIT_FINE;
 }
 
 /* ---- parts ---- */
@@ -274,7 +278,7 @@ int session_open(Session *s, const AdModel *m, const Options *o, Err *err)
         bad = tensors_read(o->init, &s->init, err);
         s->has_init = !bad;
         if (!bad)
-            session_from_init(s, given);
+            bad = session_from_init(s, given, err);
     }
     if (!bad)
         bad = session_load(s, given, err);

@@ -285,7 +285,7 @@ int worker_fault(const Worker *w, Err *err)
     case AD_FAULT_ASSERT:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: assertion does not hold: %s", file, f->line, f->what ? f->what : "");
     case AD_FAULT_NOT_FINITE:
-        return err_set(err, EXIT_DIVERGED, "%s:%d: error: '%s' is %g", file, f->line, f->what ? f->what : "", f->value);
+        return err_set(err, EXIT_DIVERGED, "%s:%d: error: '%s' is %g", file, f->line, f->what ? f->what : "", shown(f->value));
     case AD_FAULT_OPAQUE:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: %s", file, f->line, f->what ? f->what : "");
     }

@@ -560,6 +560,21 @@ START_TEST(check_grad_tells_right_from_wrong)
 }
 END_TEST
 
+static void nan_eval(AdRun *run)
+{
+    run->loss[0] = -NAN;
+}
+
+START_TEST(nan_has_no_sign)
+{
+    AdModel model = fake_bowl;
+    model.eval = nan_eval;
+    ck_assert_int_eq(run_model(&model, "eval", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert_str_eq(printed, "loss nan\nf nan\n");
+    ck_assert(file_has("r.html", ">nan<"));
+}
+END_TEST
+
 START_TEST(init_must_fit)
 {
     ck_assert_int_eq(run_model(&fake_bowl, "--model", "a.safetensors", NULL), EXIT_FINE);
@@ -612,6 +627,7 @@ int main(void)
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
+    tcase_add_test(train, nan_has_no_sign);
     tcase_add_test(train, init_must_fit);
     tcase_add_test(train, info_and_help_need_no_data);
     suite_add_tcase(suite, spec);

@@ -77,6 +77,8 @@ table nan_not_declared_missing 'a,b,species\n1,nan,x\n0,1,y\n'
 table infinity_in_a_table 'a,b,species\n1,inf,x\n0,1,y\n'
 table quote_not_closed 'a,b,species\n1,"0,x\n0,1,y\n'
 table text_behind_a_quote 'a,b,species\n1,"0"1,x\n0,1,y\n'
+table label_of_blanks 'a,b,species\n1,0,x\n0,1,  \n'
+table column_twice 'a,b,a,species\n1,0,1,x\n0,1,0,y\n'
 table header_alone 'a,b,species\n'
 table empty_file ''
 table assertion_about_data 'a,b,species\n900000,1,x\n200000,1,y\n'
@@ -176,6 +178,8 @@ flags() {
   shift
   trains "$name" fit --data good.csv "$@"
 }
+printf '\075\000\000\000\000\000\000\000{"__metadata__":{"adc.model":"fit","adc.hyper.decay":"much"}}' >meta.safetensors
+flags init_with_a_hyper_of_text --init meta.safetensors
 flags unknown_flag --epocks 5
 flags unknown_short_flag -e 5
 flags flag_without_its_value --epochs
