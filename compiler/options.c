@@ -438,5 +438,9 @@ bool command_parse(Command *command, int argc, char **argv)
             argc = i;
         }
     }
-    return read_options(command, where, argc, argv) && check_command(command);
+    if (!read_options(command, where, argc, argv))
+        return false;
+    if (command->trainer.n > 0 && strcmp(command->trainer.at[0], "check-grad") == 0 && command->options.precision == 0)
+        command->options.precision = 64;        /* differences have too few digits in f32, and trainers refuse it */
+    return check_command(command);
 }

@@ -4,8 +4,10 @@
  * as. Shapes are checked where they come from, so array_count need not be. */
 #include "rt.h"
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 size_t dtype_size(DType type)
 {
@@ -75,20 +77,35 @@ bool array_reserve(Array *a)
             return false;
         bytes *= (size_t)a->shape[i];
     }
+    if (!rt_fits(bytes))
+        return false;
     a->data = rt_alloc(bytes);
     a->owned = true;
     return true;
 }
 
+/* Less than the machine has: more may be promised, but taking it would end in a kill. */
+bool rt_fits(size_t bytes)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return bytes <= PTRDIFF_MAX && (pages <= 0 || size <= 0 || bytes / (size_t)size <= (size_t)pages);
+}
+
 void *rt_alloc(size_t bytes)
 {
     size_t whole = bytes ? (bytes + 63) / 64 * 64 : 64;
-    void *p = whole >= bytes ? aligned_alloc(64, whole) : NULL;
+    void *p = rt_fits(bytes) ? aligned_alloc(64, whole) : NULL;
     if (!p) {
-        fprintf(stderr, "error: out of memory (%zu bytes wanted)\n", bytes);
-        abort();
+        fprintf(stderr, "error: out of memory: %zu bytes wanted\n", bytes);
+        exit(EXIT_IO);
     }
     return memset(p, 0, whole);
+}
+
+/* C prints the sign of a nan, which means nothing. */
+double shown(double v)
+{
+    return v != v ? (double)NAN : v;
 }
 
 double real_get(int f64, const void *a, int64_t i)

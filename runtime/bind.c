@@ -135,7 +135,7 @@ enum { BY_COMMAND = -1 };       /* --dim or the loaded model; else the data arra
 typedef struct { Dataset *ds; const Fetched *f; int *by; const Tensors *stored; Err *err; } Binding;
 
 /* "n" or "n_users", not "n - 1" or "3": something that -D can set */
-static bool is_named(const AdDim *dim)
+bool dim_is_named(const AdDim *dim)
 {
     const char *s = dim->name;
     if (!isalpha((unsigned char)*s) && *s != '_')
@@ -159,7 +159,7 @@ static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
     const char *path = b->f[d].path, *name = m->data[d].name;
     long long here = size, there = b->ds->dims[dim];
     char by[300];
-    if (x->kind == AD_DIM_FIXED && is_named(x)) {
+    if (x->kind == AD_DIM_FIXED && dim_is_named(x)) {
         snprintf(by, sizeof by, "'%s'", name);
         return built_for(b, path, x, by, size);
     }
@@ -173,7 +173,7 @@ static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
     return err_set(b->err, EXIT_BAD_DATA, "%s: error: dim '%s' is %lld %s but %lld in '%s'", path, x->name, there, by, here, name);
 }
 
-static int64_t stored_dim(const Tensors *stored, const char *name)
+int64_t stored_dim(const Tensors *stored, const char *name)
 {
     char key[300], *end;
     snprintf(key, sizeof key, "adc.dim.%s", name);
@@ -214,7 +214,7 @@ static int bind_axes(Binding *b, bool derived)
 {
     const AdModel *m = b->ds->model;
     for (int d = 0; d < m->ndata; d++)
-        for (int i = 0; i < m->data[d].rank; i++) {
+        for (int i = 0; i < m->data[d].rank && !b->f[d].lacking; i++) {
             int dim = m->data[d].axes[i];
             int64_t size = b->f[d].array.shape[i];
             if ((m->dims[dim].kind == AD_DIM_DERIVED) != derived)
@@ -229,7 +229,8 @@ static int bind_axes(Binding *b, bool derived)
     return EXIT_FINE;
 }
 
-static int refuse_negative_ids(const Binding *b)
+/* Ids are places: none below 0, none that only a slip can explain. */
+static int refuse_wild_ids(const Binding *b)
 {
     const AdModel *m = b->ds->model;
     for (int d = 0; d < m->ndata; d++) {
@@ -237,6 +238,8 @@ static int refuse_negative_ids(const Binding *b)
         for (int64_t i = 0, n = array_count(&b->f[d].array); m->data[d].labels >= 0 && i < n; i++)
             if (id[i] < 0)
                 return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is negative: ids count from 0");
+            else if (id[i] >= INT32_MAX)
+                return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is too large: ids count from 0, without gaps");
     }
     return EXIT_FINE;
 }
@@ -286,6 +289,26 @@ static int check_sizes(const Binding *b)
     return EXIT_FINE;
 }
 
+/* The place of the first param with more elements than there can be memory for, by the dim that makes it so. */
+static int check_room(const Binding *b)
+{
+    const AdModel *m = b->ds->model;
+    for (int p = 0; p < m->nparams; p++) {
+        const AdParam *param = &m->params[p];
+        double bytes = m->f64 ? 8 : 4;
+        int largest = 0;
+        for (int i = 0; i < param->rank; i++) {
+            bytes *= (double)b->ds->dims[param->axes[i]];
+            largest = b->ds->dims[param->axes[i]] > b->ds->dims[param->axes[largest]] ? i : largest;
+        }
+        if (bytes > 9e18 || !rt_fits((size_t)bytes))
+            return err_set(b->err, EXIT_BAD_DATA, "%s:%d: error: param '%s' would take %.3g bytes: dim '%s' is %lld", m->file,
+                           param->line, param->name, bytes, m->dims[param->axes[largest]].name,
+                           (long long)b->ds->dims[param->axes[largest]]);
+    }
+    return EXIT_FINE;
+}
+
 /* Derived dims wait for all others: model->derive may divide by them. */
 static int bind_in_order(Binding *b, const int64_t *given)
 {
@@ -294,7 +317,7 @@ static int bind_in_order(Binding *b, const int64_t *given)
     if (!code)
         code = bind_axes(b, false);
     if (!code)
-        code = refuse_negative_ids(b);
+        code = refuse_wild_ids(b);
     if (!code)
         code = bind_label_dims(b);
     for (int i = 0; i < m->ndims && !code; i++)     /* so that check_sizes looks at the others only */
@@ -306,6 +329,8 @@ static int bind_in_order(Binding *b, const int64_t *given)
         m->derive(b->ds->dims);
     if (!code)
         code = check_sizes(b);
+    if (!code)
+        code = check_room(b);
     return code ? code : bind_axes(b, true);
 }
 

@@ -193,8 +193,26 @@ static void keep_arrays(Dataset *ds, Fetched *f, const Sources *s)
     ds->hash = hash_data(ds);
 }
 
-int dataset_load(Dataset *ds, const AdModel *m, const DataArg *args, int nargs, const int64_t *given, const Tensors *stored,
-                 Err *err)
+/* Whatever an output computes from such an array is not to be trusted, hence the warning. */
+static int fill_lacking(const Dataset *ds, Fetched *f, Err *err)
+{
+    const AdModel *m = ds->model;
+    for (int d = 0; d < m->ndata; d++) {
+        const AdData *data = &m->data[d];
+        if (!f[d].lacking)
+            continue;
+        f[d].array = (Array){ .type = fetch_type(m, data), .rank = data->rank };
+        for (int i = 0; i < data->rank; i++)
+            f[d].array.shape[i] = ds->dims[data->axes[i]];
+        if (!array_reserve(&f[d].array))
+            return err_set(err, EXIT_BAD_DATA, "%s:%d: error: '%s' has too many elements", m->file, data->line, data->name);
+        fprintf(stderr, "%s: warning: no data for '%s' (%s:%d): zeros take its place\n", m->name, data->name, m->file, data->line);
+    }
+    return EXIT_FINE;
+}
+
+static int dataset_open(Dataset *ds, const AdModel *m, const DataArg *args, int nargs, const int64_t *given, const Tensors *stored,
+                bool new, Err *err)
 {
     size_t n = (size_t)m->ndata;
     *ds = (Dataset){ .model = m, .batch_dim = -1 };
@@ -204,10 +222,12 @@ int dataset_load(Dataset *ds, const AdModel *m, const DataArg *args, int nargs, 
     ds->mean = rt_alloc(n * sizeof ds->mean[0]);
     ds->sd = rt_alloc(n * sizeof ds->sd[0]);
     Fetched *f = rt_alloc(n * sizeof *f);
-    Sources sources = { .n = 0 };
+    Sources sources = { .new = new };
     int code = fetch_all(m, args, nargs, given, f, &sources, err);
     if (!code)
         code = bind_all(ds, f, given, stored, err);
+    if (!code)
+        code = fill_lacking(ds, f, err);
     if (!code) {
         keep_arrays(ds, f, &sources);
         code = take_statistics(ds, stored, err);
@@ -219,6 +239,18 @@ int dataset_load(Dataset *ds, const AdModel *m, const DataArg *args, int nargs, 
     if (code)
         dataset_free(ds);
     return code;
+}
+
+int dataset_load(Dataset *ds, const AdModel *m, const DataArg *args, int nargs, const int64_t *given, const Tensors *stored,
+                 Err *err)
+{
+    return dataset_open(ds, m, args, nargs, given, stored, false, err);
+}
+
+int dataset_load_new(Dataset *ds, const AdModel *m, const DataArg *args, int nargs, const int64_t *given, const Tensors *stored,
+                     Err *err)
+{
+    return dataset_open(ds, m, args, nargs, given, stored, true, err);
 }
 
 void dataset_free(Dataset *ds)

@@ -3,6 +3,7 @@
  * A function that fails words its message where it finds the fault and returns its exit status; callers pass both
  * upward untouched. */
 #include "rt.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,30 @@ int err_set(Err *err, ExitCode code, const char *format, ...)
         if ((unsigned char)*s < ' ')
             *s = '?';
     return (int)code;
+}
+
+/* Length of "FILE:LINE" or "FILE:LINE:COLUMN" with its ": " at the start of a message, 0 when there is none. */
+static size_t place_length(const char *text)
+{
+    const char *end = strstr(text, ": ");
+    const char *p = end;
+    while (p && p > text && (isdigit((unsigned char)p[-1]) || p[-1] == ':'))
+        p--;
+    return p && p > text && *p == ':' && isdigit((unsigned char)p[1]) ? (size_t)(end - text) + 2 : 0;
+}
+
+void err_say(const AdModel *m, const char *text)
+{
+    size_t place = place_length(text);
+    fflush(stdout);
+    if (strncmp(text, "interrupted ", 12) == 0)
+        fprintf(stderr, "%s: %s\n", m->name, text);
+    else if (strstr(text, ": error: "))
+        fprintf(stderr, "%s\n", text);
+    else if (place)
+        fprintf(stderr, "%.*serror: %s\n", (int)place, text, text + place);
+    else
+        fprintf(stderr, "%s: error: %s\n", m->name, text);
 }
 
 static int least(int a, int b)

@@ -48,16 +48,9 @@ static int evaluate(Session *s, bool print, Err *err)
         bad = grads_write(&w, err);
     if (!bad && print)
         results_print(&r, stdout);
-    if (!bad)
-        bad = outputs_write(&r, err);
     if (!bad) {
         results_params(&r, &w);
-        if (s->options->record)
-            bad = record_write(&r, s->options->record, err);
-        if (!bad && s->options->report)
-            bad = report_write(&r, s->options->report, err);
-        if (!bad && s->options->model)
-            bad = model_write(&r, s->options->model, err);
+        bad = targets_write(&r, err);
     }
     worker_close(&w);
     results_free(&r);

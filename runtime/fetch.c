@@ -23,6 +23,7 @@ typedef struct {
     const AdData *data;
     Fetched *f;
     bool whole;                 /* named on the command line: the file is for this array */
+    bool may_lack;              /* a target, in a file of new data for all arrays */
     const char *columns;        /* after '#', or NULL */
     Err *err;
 } Fetch;
@@ -82,7 +83,7 @@ static int fetch_says(const Fetch *x, const char *what)
 
 /* ---- element types ---- */
 
-static DType final_type(const AdModel *m, const AdData *data)
+DType fetch_type(const AdModel *m, const AdData *data)
 {
     if (data->type == AD_REAL)
         return m->f64 ? DT_F64 : DT_F32;
@@ -121,7 +122,7 @@ static void set_value(Array *a, int64_t i, double v)
 static int convert(Fetch *x)
 {
     Array in = x->f->array, out = in;
-    out.type = final_type(x->model, x->data);
+    out.type = fetch_type(x->model, x->data);
     int64_t n = array_count(&in);
     bool same = in.type == out.type, exact = in.type == DT_I64 && same;
     if (!same && !array_reserve(&out))
@@ -226,6 +227,8 @@ static int fetch_idx(Fetch *x)
 {
     Array *a = &x->f->array;
     int code = idx_read(x->f->path, a, x->err);
+    if (!code && x->may_lack && a->rank > x->data->rank)
+        return fetch_says(x, "is no vector");
     if (!code && x->data->rank && a->rank > x->data->rank) {
         for (int i = x->data->rank; i < a->rank; i++)
             a->shape[x->data->rank - 1] *= a->shape[i];
@@ -456,13 +459,27 @@ static int cell_value(const Fetch *x, int64_t row, int column, double *v, bool *
     return table_number(t, row, column, v, x->err);
 }
 
+/* Blanks around a label are not part of it, as those around a number are not. */
+static void trim_cells(const Fetched *f, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        char **cell = &f->table->cell[i / f->ncolumns * f->table->ncolumns + f->columns[i % f->ncolumns]];
+        size_t length = strlen(*cell += strspn(*cell, " \t"));
+        while (length && strchr(" \t", (*cell)[length - 1]))
+            length--;
+        (*cell)[length] = 0;
+    }
+}
+
 static int table_values(Fetch *x)
 {
     Fetched *f = x->f;
-    f->array.type = final_type(x->model, x->data);
+    f->array.type = fetch_type(x->model, x->data);
     if (!array_reserve(&f->array))
         return fetch_says(x, "has too many elements");
     int64_t n = array_count(&f->array);
+    if (x->data->labels >= 0)
+        trim_cells(f, n);
     for (int64_t i = 0; i < n; i++) {
         double v = 0;
         bool bad;
@@ -479,11 +496,38 @@ static int table_values(Fetch *x)
     return EXIT_FINE;
 }
 
+/* A target is a vector along the sample axis, or where the model has none, along an axis of other arrays. */
+static bool is_target(const AdModel *m, int d)
+{
+    int axis = m->data[d].rank == 1 ? m->data[d].axes[0] : -1;
+    bool batch = false, shared = false;
+    for (int i = 0; i < m->ndims; i++)
+        batch |= m->dims[i].batch != 0;
+    for (int k = 0; k < m->ndata; k++)
+        shared |= k != d && m->data[k].rank > 0 && m->data[k].axes[0] == axis;
+    return axis >= 0 && (batch ? m->dims[axis].batch != 0 : shared);
+}
+
+static bool table_lacks(const Table *t, const AdData *data)
+{
+    for (int i = 0; i < data->ncolumns; i++)
+        if (has_column(t, data->columns[i]))
+            return false;
+    if (data->ncolumns == 0 && data->column_lo >= data->column_hi)
+        return t->ncolumns > 1 && !has_column(t, data->name);
+    return data->ncolumns > 0 || data->column_lo >= t->ncolumns;
+}
+
 static int fetch_table(Fetch *x)
 {
     int code = open_table(x);
     if (code)
         return code;
+    if (x->may_lack && table_lacks(x->f->table, x->data)) {
+        x->f->table = NULL;
+        x->f->lacking = true;
+        return EXIT_FINE;
+    }
     x->f->columns = rt_alloc((size_t)x->f->table->ncolumns * sizeof(int));
     code = take_columns(x);
     if (!code)
@@ -499,6 +543,11 @@ static int fetch_one(Fetch *x)
     if (kind == KIND_TABLE)
         return fetch_table(x);
     int code = kind == KIND_NPY ? fetch_npy(x) : kind == KIND_NPZ ? fetch_npz(x) : kind == KIND_IDX ? fetch_idx(x) : fetch_svm(x);
+    if (code == EXIT_BAD_DATA && x->may_lack) {         /* no such member, no such column */
+        array_free(&x->f->array);
+        x->f->lacking = true;
+        return EXIT_FINE;
+    }
     if (code)
         return code;
     Array *a = &x->f->array;
@@ -567,14 +616,22 @@ int fetch_all(const AdModel *m, const DataArg *args, int nargs, const int64_t *g
     for (int d = 0; d < m->ndata && !code; d++) {
         const AdData *data = &m->data[d];
         const DataArg *arg = source_of(data, args, nargs);
+        bool may_lack = s->new && is_target(m, d) && (!arg || !arg->name);
+        if (!arg && may_lack) {
+            f[d].lacking = true;
+            f[d].array = (Array){ .rank = 1 };
+            continue;
+        }
         if (!arg) {
             bool from = data->ncolumns || data->column_lo < data->column_hi;
             return err_set(err, EXIT_USAGE, "no data for '%s' (%s:%d): give --data %s=FILE%s", data->name, m->file, data->line,
                            data->name, from ? ", or --data FILE with a table that has its columns" : "");
         }
-        Fetch x = { m, given, s, d, data, &f[d], arg->name != NULL, NULL, err };
+        Fetch x = { m, given, s, d, data, &f[d], arg->name != NULL, may_lack, NULL, err };
         f[d].path = split_columns(s, arg->file, &x.columns);
         code = fetch_one(&x);
+        if (f[d].lacking)
+            f[d].array = (Array){ .rank = 1 };          /* of length 0, until its dim is known */
     }
     return code;
 }

@@ -55,6 +55,8 @@ int command_info(const AdModel *m, const Options *o, FILE *f)
     fprintf(f, "model %s (%s), %s\n", m->name, m->file, m->f64 ? "f64" : "f32");
     for (int i = 0; i < m->ndims; i++) {
         const AdDim *d = &m->dims[i];
+        if (!dim_is_named(d))
+            continue;
         fprintf(f, "dim %s", d->name);
         if (d->kind == AD_DIM_FIXED)
             fprintf(f, " = %lld", (long long)d->value);

@@ -37,6 +37,10 @@ Lm *lm_new(Worker *w, Err *err)
                 model->lm_reason ? model->lm_reason : "this one is none");
         return NULL;
     }
+    if ((double)w->n * (double)w->n > 1e17 || !rt_fits(4 * sizeof(double) * (size_t)w->n * (size_t)w->n)) {
+        err_set(err, EXIT_USAGE, "lm() solves for all %lld params at once, too many for the memory there is: use lbfgs()", (long long)w->n);
+        return NULL;
+    }
     Lm *o = rt_alloc(sizeof *o);
     o->w = w;
     o->at = rt_alloc((size_t)(w->n + 1) * sizeof *o->at);

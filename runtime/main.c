@@ -7,33 +7,8 @@
  *     factorise: error: loss is inf at epoch 6 (last finite 8.1e11 at epoch 5); parameters of the best epoch kept */
 #include "rt.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Length of "FILE:LINE" or "FILE:LINE:COLUMN" with its ": " at the start of a message, 0 when there is none. */
-static size_t place_length(const char *text)
-{
-    const char *end = strstr(text, ": ");
-    const char *p = end;
-    while (p && p > text && (isdigit((unsigned char)p[-1]) || p[-1] == ':'))
-        p--;
-    return p && p > text && *p == ':' && isdigit((unsigned char)p[1]) ? (size_t)(end - text) + 2 : 0;
-}
-
-static void say_error(const AdModel *m, const char *text)
-{
-    size_t place = place_length(text);
-    fflush(stdout);
-    if (strncmp(text, "interrupted ", 12) == 0)
-        fprintf(stderr, "%s: %s\n", m->name, text);
-    else if (strstr(text, ": error: "))
-        fprintf(stderr, "%s\n", text);
-    else if (place)
-        fprintf(stderr, "%.*serror: %s\n", (int)place, text, text + place);
-    else
-        fprintf(stderr, "%s: error: %s\n", m->name, text);
-}
 
 static int run_command(Session *s, const char *command, Err *err)
 {
@@ -56,16 +31,19 @@ int adrt_main(int argc, char **argv, const AdModel *m)
     if (!status && strcmp(o.command, "info") == 0)
         status = command_info(m, &o, stdout);
     else if (!status && strcmp(o.command, "help") != 0) {
-        status = session_open(&s, m, &o, &err);
-        if (!status)
-            status = run_command(&s, o.command, &err);
-        session_close(&s);
+        status = targets_probe(&o, m, &err);
+        if (!status) {
+            status = session_open(&s, m, &o, &err);
+            if (!status)
+                status = run_command(&s, o.command, &err);
+            session_close(&s);
+        }
     }
     options_free(&o);
     if (status)
-        say_error(m, err.text);
+        err_say(m, err.text);
     if (fflush(stdout) != 0 && !status) {
-        say_error(m, "cannot write to standard output");
+        err_say(m, "cannot write to standard output");
         status = EXIT_IO;
     }
     return status;

@@ -6,6 +6,7 @@
  * --init, in F64 or F32. */
 #include "rt.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,11 @@ int init_param(const Session *s, int p, const int64_t *dims, void *out, Err *err
     if (a->type != DT_F64 && a->type != DT_F32)
         return err_set(err, EXIT_BAD_DATA, "%s: error: tensor '%s' is neither F64 nor F32", file, param->name);
     int64_t count = array_count(a);
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
         real_set(m->f64, out, i, array_get(a, i));
+        if (!isfinite(real_get(m->f64, out, i)))
+            return err_set(err, EXIT_BAD_DATA, "%s: error: element %lld of '%s' is %g", file, (long long)i, param->name,
+                           shown(array_get(a, i)));
+    }
     return EXIT_FINE;
 }

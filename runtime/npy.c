@@ -316,6 +316,28 @@ static const uint8_t *zip_end(const uint8_t *tail, int64_t n)
     return NULL;
 }
 
+/* CRC-32, four bits at a time, of the n bytes that come next in the file. */
+static uint32_t zip_crc(FILE *f, int64_t n)
+{
+    uint32_t crc = UINT32_MAX, table[16];
+    uint8_t bytes[1 << 14];
+    for (uint32_t i = 0; i < 16; i++) {
+        table[i] = i;
+        for (int k = 0; k < 4; k++)
+            table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320 : 0);
+    }
+    while (n > 0) {
+        size_t got = fread(bytes, 1, n < (int64_t)sizeof bytes ? (size_t)n : sizeof bytes, f);
+        for (size_t i = 0; i < got; i++) {
+            crc ^= bytes[i];
+            crc = crc >> 4 ^ table[crc & 15];
+            crc = crc >> 4 ^ table[crc & 15];
+        }
+        n = got ? n - (int64_t)got : 0;
+    }
+    return ~crc;
+}
+
 static int zip_member(NpyIn *in, const uint8_t *entry)
 {
     uint8_t local[30];
@@ -329,6 +351,8 @@ static int zip_member(NpyIn *in, const uint8_t *entry)
     int64_t start = at + 30 + zip_u16(local + 26) + zip_u16(local + 28);
     if (start + size > in->size || fseek(in->f, (long)start, SEEK_SET))
         return npy_error(in, "the archive is cut short");
+    if (zip_crc(in->f, size) != zip_u32(entry + 16) || fseek(in->f, (long)start, SEEK_SET))
+        return npy_error(in, "this member is damaged: its checksum does not fit");
     in->at = start;
     in->size = size;
     return EXIT_FINE;

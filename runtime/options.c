@@ -9,48 +9,52 @@
 #include "rt.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_KEYS = 18 };      /* the first rows are keys of the train block */
+/* The first rows are keys of the train block, in this order. */
+enum { ROW_DATA, ROW_OPTIMIZER, ROW_LR, ROW_EPOCHS, ROW_STEPS, ROW_BATCH, OPTION_KEYS = 18 };
 
-typedef struct { const char *name, *argument, *initial, *help; } OptionRow;
+/* serves: first letters of the commands that the flag has an effect on; info shows what is in force */
+typedef struct { const char *name, *serves, *argument, *initial, *help; } OptionRow;
 
 static const OptionRow option_rows[] = {
-    { "data", "FILE | NAME=FILE", "", "where data comes from: one table, or an array by itself (NAME=FILE#COLUMNS)" },
-    { "optimizer", "SPEC", "adam(lr = 0.001)", "sgd() adam() adamw() rmsprop() adagrad() lbfgs() lm()" },
-    { "lr", "X", "", "learning rate, in place of the optimizer's" },
-    { "epochs", "N", "100", "passes over the training rows" },
-    { "steps", "N", "", "steps of the optimizer, in place of epochs" },
-    { "batch", "N", "", "rows of a mini-batch (default: all)" },
-    { "shuffle", "BOOL", "true", "shuffle the rows before each epoch of mini-batches" },
-    { "schedule", "SPEC", "constant()", "constant() cosine(warmup) step(every, factor) exponential(factor) linear(warmup)" },
-    { "clip", "X", "", "largest norm of the gradient" },
-    { "split", "LIST", "", "shares of the rows: [train, validation, test]" },
-    { "holdout", "cells(A, P)", "", "validate on a share P of the cells of the 'missing' array A" },
-    { "patience", "N", "", "stop after N epochs without a better (validation) loss, keep the best" },
-    { "tol", "X", "", "stop when an epoch changes the loss by less than this share" },
-    { "restarts", "N", "1", "independent runs; seeds SEED, SEED + 1, ..." },
-    { "seed", "N", "0", "of every draw, shuffle and split" },
-    { "threads", "N", "", "threads for restarts (default: one a processor); results do not depend on it" },
-    { "progress", "WHEN", "auto", "auto, bar, lines or none" },
-    { "on-nan", "WHAT", "stop", "stop or continue at a loss that is nan or inf" },
-    { "test", "FILE | NAME=FILE", NULL, "data of its own for the test values" },
-    { "set", "HYPER=X", NULL, "value of a hyperparameter" },
-    { "dim", "NAME=N", NULL, "size of a dim that data leaves open" },
-    { "init", "FILE", NULL, "initial params (.safetensors)" },
-    { "freeze", "NAMES", NULL, "params that stay as they are, separated by commas" },
-    { "model", "FILE", NULL, "write the trained params (.safetensors)" },
-    { "out", "NAME=FILE", NULL, "write an output (.npy or .csv)" },
-    { "grad", "NAME=FILE", NULL, "eval: write the gradient in a param (.npy)" },
-    { "report", "FILE", NULL, "write a page about the run (.html)" },
-    { "history", "FILE", NULL, "write the loss of every epoch (.csv or .jsonl)" },
-    { "record", "FILE", NULL, "write what was run and found (.json)" },
-    { "checkpoint", "FILE", NULL, "write the state of the run now and then, and when interrupted" },
-    { "resume", "FILE", NULL, "go on from a checkpoint" },
-    { "quiet", NULL, NULL, "no progress" },
-    { "help", NULL, NULL, "this text" },
+    { "data", "tepcbi", "FILE | NAME=FILE", "", "where data comes from: one table, or an array by itself (NAME=FILE#COLUMNS)" },
+    { "optimizer", "tbi", "SPEC", "adam(lr = 0.001)", "sgd() adam() adamw() rmsprop() adagrad() lbfgs() lm()" },
+    { "lr", "tbi", "X", "", "learning rate, in place of the optimizer's" },
+    { "epochs", "ti", "N", "100", "passes over the training rows" },
+    { "steps", "ti", "N", "", "steps of the optimizer, in place of epochs" },
+    { "batch", "tcbi", "N", "", "rows of a mini-batch (default: all)" },
+    { "shuffle", "ti", "BOOL", "true", "shuffle the rows before each epoch of mini-batches" },
+    { "schedule", "ti", "SPEC", "constant()", "constant() cosine(warmup) step(every, factor) exponential(factor) linear(warmup)" },
+    { "clip", "ti", "X", "", "largest norm of the gradient" },
+    { "split", "ti", "LIST", "", "shares of the rows: [train, validation, test]" },
+    { "holdout", "ti", "cells(A, P)", "", "validate on a share P of the cells of the 'missing' array A" },
+    { "patience", "ti", "N", "", "stop after N epochs without a better (validation) loss, keep the best" },
+    { "tol", "ti", "X", "", "stop when an epoch changes the loss by less than this share" },
+    { "restarts", "ti", "N", "1", "independent runs; seeds SEED, SEED + 1, ..." },
+    { "seed", "tepcbi", "N", "0", "of every draw, shuffle and split" },
+    { "threads", "ti", "N", "", "threads for restarts (default: one a processor); results do not depend on it" },
+    { "progress", "tepcbi", "WHEN", "auto", "auto, bar, lines or none" },
+    { "on-nan", "ti", "WHAT", "stop", "stop or continue at a loss that is nan or inf" },
+    { "test", "te", "FILE | NAME=FILE", NULL, "data of its own for the test values" },
+    { "set", "tepcbi", "HYPER=X", NULL, "value of a hyperparameter" },
+    { "dim", "tepcb", "NAME=N", NULL, "size of a dim that data leaves open" },
+    { "init", "tepcb", "FILE", NULL, "initial params (.safetensors)" },
+    { "freeze", "tb", "NAMES", NULL, "params that stay as they are, separated by commas" },
+    { "restart", "t", "I", NULL, "run restart I alone, counted from 0" },
+    { "model", "te", "FILE", NULL, "write the trained params (.safetensors)" },
+    { "out", "tep", "NAME=FILE", NULL, "write an output (.npy or .csv)" },
+    { "grad", "e", "NAME=FILE", NULL, "write the gradient in a param (.npy or .csv)" },
+    { "report", "tep", "FILE", NULL, "write a page about the run (.html)" },
+    { "history", "t", "FILE", NULL, "write the loss of every epoch (.csv or .jsonl)" },
+    { "record", "tep", "FILE", NULL, "write what was run and found (.json)" },
+    { "checkpoint", "t", "FILE", NULL, "write the state of the run now and then, and when interrupted" },
+    { "resume", "t", "FILE", NULL, "go on from a checkpoint" },
+    { "quiet", "tepcbi", NULL, NULL, "no progress" },
+    { "help", "tepcbi", NULL, NULL, "this text" },
 };
 
 enum { OPTION_ROWS = sizeof option_rows / sizeof *option_rows };
@@ -68,6 +72,16 @@ static char *option_own(Options *o, const char *text, size_t n)
     o->owned = owned;
     o->owned[o->nowned++] = copy;
     return copy;
+}
+
+static const char *option_join(Options *o, const char *a, const char *b)
+{
+    size_t n = strlen(a) + strlen(b) + 2;
+    char *text = rt_alloc(n + 1);
+    snprintf(text, n + 1, "%s, %s", a, b);
+    const char *kept = option_own(o, text, n);
+    free(text);
+    return kept;
 }
 
 /* ---- names of the model ---- */
@@ -134,6 +148,14 @@ static int option_count(const char *text, int64_t low, int64_t *v, const char *w
     return EXIT_FINE;
 }
 
+static int option_restarts(const char *text, int64_t *v, const char *where, Err *err)
+{
+    enum { MOST = 10000000 };
+    if (option_count(text, 1, v, where, err))
+        return EXIT_USAGE;
+    return *v > MOST ? err_set(err, EXIT_USAGE, "%s: '%s' is too many: at most %d", where, text, MOST) : EXIT_FINE;
+}
+
 static int option_positive(const char *text, double *v, const char *where, Err *err)
 {
     if (spec_number(text, v, where, err))
@@ -146,9 +168,10 @@ static int option_positive(const char *text, double *v, const char *where, Err *
 static int option_seed(const char *text, uint64_t *v, const char *where, Err *err)
 {
     char *end;
+    errno = 0;
     *v = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end)
-        return err_set(err, EXIT_USAGE, "%s: '%s' is not a whole number from 0 up", where, text);
+    if (!isdigit((unsigned char)*text) || *end || errno)
+        return err_set(err, EXIT_USAGE, "%s: '%s' is not a whole number from 0 to %llu", where, text, (unsigned long long)UINT64_MAX);
     return EXIT_FINE;
 }
 
@@ -238,23 +261,32 @@ static int option_named(Options *o, const AdModel *m, char kind, const char *tex
 
 /* ---- keys of the train block ---- */
 
+/* 'lr = 0.1' of the block serves another optimizer too, unless that brings its own. To lbfgs() lr is no rate but the
+ * length it tries first, and lm() has none. */
+static void option_keep_lr(Options *o, double lr)
+{
+    if (!o->setting[ROW_LR].value[0])
+        return;
+    if (o->optimizer.lr_given || o->optimizer.kind[0] == 'l')
+        o->setting[ROW_LR].value = "";
+    else
+        o->optimizer.lr = lr;
+}
+
 /* from: "mlp.ad:20" or "command line"; also what is remembered as in force */
 static int option_key(Options *o, const AdModel *m, int row, const char *text, const char *where, const char *from, Err *err)
 {
     static const char *const whens[] = { "auto", "bar", "lines", "none" }, *const whats[] = { "stop", "continue" };
     const char *key = option_rows[row].name;
     double lr = o->optimizer.lr;
-    bool lr_given = o->optimizer.lr_given;
     int bad = EXIT_FINE;
     if (strcmp(key, "data") == 0)
         bad = option_data(o, m, &o->data, &o->ndata, text, where, err);
     else if (strcmp(key, "optimizer") == 0) {
         bad = spec_optimizer(text, &o->optimizer, where, err);
-        if (!o->optimizer.lr_given && lr_given && o->setting[2].value[0])
-            o->optimizer.lr = lr;           /* 'lr = 0.1' of the block serves another optimizer too */
+        option_keep_lr(o, lr);
     } else if (strcmp(key, "lr") == 0) {
         bad = option_positive(text, &o->optimizer.lr, where, err);
-        o->optimizer.lr_given = true;
     } else if (strcmp(key, "epochs") == 0) {
         bad = option_count(text, 0, &o->epochs, where, err);
         o->steps = -1;
@@ -278,7 +310,7 @@ static int option_key(Options *o, const AdModel *m, int row, const char *text, c
     else if (strcmp(key, "tol") == 0)
         bad = option_positive(text, &o->tol, where, err);
     else if (strcmp(key, "restarts") == 0)
-        bad = option_count(text, 1, &o->restarts, where, err);
+        bad = option_restarts(text, &o->restarts, where, err);
     else if (strcmp(key, "seed") == 0)
         bad = option_seed(text, &o->seed, where, err);
     else if (strcmp(key, "threads") == 0)
@@ -292,12 +324,13 @@ static int option_key(Options *o, const AdModel *m, int row, const char *text, c
     }
     if (bad)
         return bad;
-    o->setting[row].value = text;
+    bool more = row == ROW_DATA && o->setting[row].value[0];
+    o->setting[row].value = more ? option_join(o, o->setting[row].value, text) : text;
     o->setting[row].from = from;
-    if (strcmp(key, "epochs") == 0)
-        o->setting[row + 1].value = "";
-    if (strcmp(key, "steps") == 0)
-        o->setting[row - 1].value = "";
+    if (row == ROW_EPOCHS)
+        o->setting[ROW_STEPS].value = "";
+    if (row == ROW_STEPS)
+        o->setting[ROW_EPOCHS].value = "";
     return EXIT_FINE;
 }
 
@@ -330,10 +363,13 @@ static int options_default(Options *o, const AdModel *m, Err *err)
     return EXIT_FINE;
 }
 
+/* The optimizer comes first: 'lr' is meant for it, wherever it stands. */
 static int options_block(Options *o, const AdModel *m, Err *err)
 {
-    for (int i = 0; i < m->nsettings; i++) {
-        const AdSetting *s = &m->settings[i];
+    for (int i = 0; i < 2 * m->nsettings; i++) {
+        const AdSetting *s = &m->settings[i % m->nsettings];
+        if ((strcmp(s->key, "optimizer") == 0) != (i < m->nsettings))
+            continue;
         char where[512], from[256];
         size_t n = strlen(s->value);
         bool quoted = n > 1 && s->value[0] == '"' && s->value[n - 1] == '"';
@@ -366,6 +402,10 @@ static int option_other(Options *o, const AdModel *m, const char *name, const ch
             *places[i] = text;
             return EXIT_FINE;
         }
+    if (strcmp(name, "restart") == 0) {
+        o->one_restart = true;
+        return option_count(text, 0, &o->first_restart, where, err);
+    }
     if (strcmp(name, "test") == 0)
         return option_data(o, m, &o->test, &o->ntest, text, where, err);
     char kind = strcmp(name, "set") == 0 ? 'h' : strcmp(name, "dim") == 0 ? 'n' : strcmp(name, "out") == 0 ? 'o' : 'p';
@@ -394,6 +434,20 @@ static int option_unknown(const char *flag, Err *err)
                    near ? near : "", near ? "'?" : "");
 }
 
+/* A flag without effect is a misunderstanding. */
+static int option_serves(const Options *o, const OptionRow *row, Err *err)
+{
+    char names[100] = "";
+    size_t n = 0;
+    if (strchr(row->serves, o->command[0]) || strcmp(o->command, "help") == 0)
+        return EXIT_FINE;
+    for (int i = 0; i < 5; i++)         /* info is not worth naming: it only shows settings */
+        if (strchr(row->serves, option_commands[i][0]))
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", option_commands[i]);
+    return err_set(err, EXIT_USAGE, "--%s belongs to the command%s %s, not to %s", row->name, strchr(names, ',') ? "s" : "",
+                   names, o->command);
+}
+
 /* One flag at argv[*i], which moves past its value. */
 static int option_flag(Options *o, const AdModel *m, int argc, char **argv, int *i, bool *data_given, Err *err)
 {
@@ -404,6 +458,8 @@ static int option_flag(Options *o, const AdModel *m, int argc, char **argv, int 
     int row = option_row(name);
     if (row < 0)
         return option_unknown(name, err);
+    if (option_serves(o, &option_rows[row], err))
+        return EXIT_USAGE;
     snprintf(where, sizeof where, "--%s", name);
     if (!option_rows[row].argument) {
         if (text)
@@ -419,8 +475,9 @@ static int option_flag(Options *o, const AdModel *m, int argc, char **argv, int 
         return err_set(err, EXIT_USAGE, "%s needs a value: %s", where, option_rows[row].argument);
     if (row >= OPTION_KEYS)
         return option_other(o, m, name, text, where, err);
-    if (row == 0 && !*data_given) {         /* the block's data is only a default */
+    if (row == ROW_DATA && !*data_given) {         /* the block's data is only a default */
         o->ndata = 0;
+        o->setting[ROW_DATA].value = "";
         *data_given = true;
     }
     return option_key(o, m, row, text, where, "command line", err);
@@ -472,25 +529,75 @@ static int options_command(Options *o, const char *word, Err *err)
                    near ? near : "", near ? "'?" : "");
 }
 
-/* What one command cannot do, said at once and not after training. */
-static int options_agree(const Options *o, const AdModel *m, Err *err)
+/* What these optimizers have no use for: asked for by a flag it is refused, from the block it is left out with a note. */
+static int options_unused(Options *o, Err *err)
 {
-    if (o->holdout > 0 && o->split_given && o->split[1] > 0)
-        return err_set(err, EXIT_USAGE, "holdout and a validation share of split exclude each other");
-    if (o->holdout > 0 && option_find(m, 'd', o->holdout_array, "holdout", err) < 0)
+    static const struct { const char *optimizer, *key, *why; } unused[] = {
+        { "lbfgs", "batch", "takes all rows at once" }, { "lm", "batch", "takes all rows at once" },
+        { "lbfgs", "clip", "needs the whole gradient" }, { "lm", "clip", "uses no gradient" },
+        { "lm", "lr", "finds the length of its steps" }, { "lm", "schedule", "finds the length of its steps" },
+    };
+    for (size_t i = 0; i < sizeof unused / sizeof *unused; i++) {
+        int row = option_row(unused[i].key);
+        Setting *s = &o->setting[row];
+        bool none = !s->value[0] || strcmp(s->value, "0") == 0 || strcmp(s->from, "default") == 0;
+        if (none || strcmp(o->optimizer.kind, unused[i].optimizer) != 0)
+            continue;
+        if (strcmp(s->from, "command line") == 0)
+            return err_set(err, EXIT_USAGE, "--%s cannot go with %s(), which %s", s->key, o->optimizer.kind, unused[i].why);
+        fprintf(stderr, "%s: note: %s is ignored: %s() %s\n", s->from, s->key, o->optimizer.kind, unused[i].why);
+        s->value = "";
+        if (row == ROW_BATCH)
+            o->batch = 0;
+        else if (strcmp(s->key, "clip") == 0)
+            o->clip = 0;
+    }
+    return EXIT_FINE;
+}
+
+static int options_holdout(const Options *o, const AdModel *m, Err *err)
+{
+    int d = option_find(m, 'd', o->holdout_array, "holdout", err);
+    if (d < 0)
         return EXIT_USAGE;
-    if (o->ngrad && strcmp(o->command, "eval") != 0)
-        return err_set(err, EXIT_USAGE, "--grad belongs to the command eval");
+    if (!m->data[d].missing)
+        return err_set(err, EXIT_USAGE, "holdout: '%s' (%s:%d) is not declared 'missing'", m->data[d].name, m->file, m->data[d].line);
+    if (o->split_given)
+        return err_set(err, EXIT_USAGE, "holdout and split exclude each other; --split 1 takes a split away");
+    return EXIT_FINE;
+}
+
+static int options_train(Options *o, const AdModel *m, Err *err)
+{
+    if (o->one_restart)
+        o->restarts = 1;
+    if (o->holdout > 0 && options_holdout(o, m, err))
+        return EXIT_USAGE;
     if ((o->checkpoint || o->resume) && (o->restarts > 1 || o->optimizer.kind[0] == 'l'))
         return err_set(err, EXIT_USAGE, "--checkpoint and --resume serve a single run and no %s",
                        o->restarts > 1 ? "restarts" : "lbfgs() or lm()");
-    if (strcmp(o->command, "predict") == 0 && !o->init)
-        return err_set(err, EXIT_USAGE, "predict needs --init FILE, a trained model");
-    if (strcmp(o->command, "predict") == 0 && o->nout == 0 && m->noutputs > 0)
-        return err_set(err, EXIT_USAGE, "predict needs --out %s=FILE: which outputs, and where to", m->outputs[0].name);
-    if (strcmp(o->command, "train") == 0 && strcmp(o->optimizer.kind, "lm") == 0 && !m->jacobian)
+    if (strcmp(o->optimizer.kind, "lm") == 0 && !m->jacobian)
         return err_set(err, EXIT_USAGE, "lm() needs a loss that is a sum of squares: %s",
                        m->lm_reason ? m->lm_reason : "this one is none");
+    return options_unused(o, err);
+}
+
+/* What one command cannot do, said at once and not after training. */
+static int options_agree(Options *o, const AdModel *m, Err *err)
+{
+    bool predict = strcmp(o->command, "predict") == 0;
+    if (targets_check(o, m, err))
+        return EXIT_USAGE;
+    if (strcmp(o->command, "train") == 0)
+        return options_train(o, m, err);
+    if (strcmp(o->command, "bench") == 0)
+        return options_unused(o, err);
+    if (predict && !o->init)
+        return err_set(err, EXIT_USAGE, "predict needs --init FILE, a trained model");
+    if (predict && o->nout == 0 && m->noutputs > 0)
+        return err_set(err, EXIT_USAGE, "predict needs --out %s=FILE: which outputs, and where to", m->outputs[0].name);
+    if (strcmp(o->command, "check-grad") == 0 && !m->f64)
+        return err_set(err, EXIT_USAGE, "differences have too few digits in f32: adc run --precision=f64 %s -- check-grad", m->file);
     return EXIT_FINE;
 }
 
@@ -537,7 +644,7 @@ static void help_shape(const AdModel *m, int rank, const int *axes, FILE *f)
         fprintf(f, "%s%s%s", i ? ", " : "[", m->dims[axes[i]].name, i == rank - 1 ? "]" : "");
 }
 
-static void help_model(const AdModel *m, FILE *f)
+static void help_model(const AdModel *m, const Options *o, FILE *f)
 {
     if (m->ndata)
         fprintf(f, "\ndata\n");
@@ -556,7 +663,10 @@ static void help_model(const AdModel *m, FILE *f)
     if (m->nhypers)
         fprintf(f, "\nhyperparameters (--set NAME=X)\n");
     for (int i = 0; i < m->nhypers; i++)
-        fprintf(f, "  %s = %.9g   %s:%d\n", m->hypers[i].name, m->hypers[i].value, m->file, m->hypers[i].line);
+        if (o->hyper_given[i])
+            fprintf(f, "  %s = %.9g   (command line)\n", m->hypers[i].name, o->hyper[i]);
+        else
+            fprintf(f, "  %s = %.9g   %s:%d\n", m->hypers[i].name, o->hyper[i], m->file, m->hypers[i].line);
     if (m->nparams)
         fprintf(f, "\nparams\n");
     for (int i = 0; i < m->nparams; i++) {
@@ -586,7 +696,7 @@ void options_help(const AdModel *m, const Options *o, FILE *f)
         if (i < OPTION_KEYS && o->setting[i].value[0])
             fprintf(f, "  %-26s   = %s   (%s)\n", "", o->setting[i].value, o->setting[i].from);
     }
-    help_model(m, f);
+    help_model(m, o, f);
     fprintf(f, "\nexit status: 0 fine, 1 bad data or model, 2 usage, 3 input or output, 5 diverged, 6 wrong gradient,\n"
-               "130 interrupted after saving\n");
+               "130 interrupted after saving (143 by SIGTERM)\n");
 }

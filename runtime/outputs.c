@@ -37,7 +37,7 @@ static void csv_text(FILE *f, const char *s)
 static void csv_value(FILE *f, const Array *a, int64_t i, const Labels *labels)
 {
     if (a->type == DT_F64 || a->type == DT_F32) {
-        fprintf(f, "%.*g", a->type == DT_F64 ? 17 : 9, array_get(a, i));
+        fprintf(f, "%.*g", a->type == DT_F64 ? 17 : 9, shown(array_get(a, i)));
         return;
     }
     int64_t v = array_get_int(a, i);
@@ -50,8 +50,6 @@ static void csv_value(FILE *f, const Array *a, int64_t i, const Labels *labels)
 static int csv_write(const Dataset *d, const char *name, const Array *a, const int *axes, int labels, const char *path, Err *err)
 {
     Output out;
-    if (a->rank > 2)
-        return err_set(err, EXIT_USAGE, "--out: '%s' has %d axes, too many for a .csv; write a .npy", name, a->rank);
     int64_t rows = a->rank > 0 ? a->shape[0] : 1, columns = a->rank > 1 ? a->shape[1] : 1;
     const Labels *head = a->rank > 1 ? labels_of(d, axes[1]) : NULL, *values = labels_of(d, labels);
     int bad = output_open(&out, path, err);
@@ -78,25 +76,17 @@ static int csv_write(const Dataset *d, const char *name, const Array *a, const i
 int output_write(const Dataset *d, const AdModel *m, const char *name, const Array *a, const int *axes, int labels,
                  const char *path, Err *err)
 {
-    size_t n = strlen(path);
     (void)m;
-    if (n > 4 && strcmp(path + n - 4, ".csv") == 0)
-        return csv_write(d, name, a, axes, labels, path, err);
-    return npy_write(path, a, err);
+    if (path_has_suffix(path, ".npy"))
+        return npy_write(path, a, err);
+    return csv_write(d, name, a, axes, labels, path, err);
 }
 
-int outputs_write(const Results *r, Err *err)
+int output_named(const Results *r, const DataArg *out, Err *err)
 {
     const AdModel *m = r->model;
-    const Options *o = r->options;
-    for (int i = 0; i < o->nout; i++)
-        for (int k = 0; k < m->noutputs; k++) {
-            if (strcmp(o->out[i].name, m->outputs[k].name) != 0)
-                continue;
-            int bad = output_write(r->dataset, m, m->outputs[k].name, &r->output[k], m->outputs[k].axes, m->outputs[k].labels,
-                                   o->out[i].file, err);
-            if (bad)
-                return bad;
-        }
-    return EXIT_FINE;
+    int k = 0;
+    while (strcmp(out->name, m->outputs[k].name) != 0)
+        k++;
+    return output_write(r->dataset, m, out->name, &r->output[k], m->outputs[k].axes, m->outputs[k].labels, out->file, err);
 }

@@ -21,15 +21,15 @@ struct Progress {
     pthread_mutex_t lock;
 };
 
-/* epochs: of one run, when restarts is 1 */
-Progress *progress_start(const char *mode, bool quiet, int64_t epochs, int64_t restarts)
+/* What is counted: restarts, else steps when these bound the run, else epochs. */
+Progress *progress_start(const Options *o)
 {
     Progress *p = rt_alloc(sizeof *p);
-    bool is_bar = strcmp(mode, "bar") == 0 || (strcmp(mode, "auto") == 0 && isatty(2));
-    p->mode = quiet || strcmp(mode, "none") == 0 ? PROGRESS_NONE : is_bar ? PROGRESS_BAR : PROGRESS_LINES;
-    p->restarts = restarts > 1;
-    p->all = p->restarts ? restarts : epochs;
-    p->unit = p->restarts ? "restart" : "epoch";
+    bool is_bar = strcmp(o->progress, "bar") == 0 || (strcmp(o->progress, "auto") == 0 && isatty(2));
+    p->mode = o->quiet || strcmp(o->progress, "none") == 0 ? PROGRESS_NONE : is_bar ? PROGRESS_BAR : PROGRESS_LINES;
+    p->restarts = o->restarts > 1;
+    p->all = p->restarts ? o->restarts : o->steps >= 0 ? o->steps : o->epochs;
+    p->unit = p->restarts ? "restart" : o->steps >= 0 ? "step" : "epoch";
     p->started = p->last = clock_seconds();
     p->next_line = 1;
     pthread_mutex_init(&p->lock, NULL);
@@ -44,7 +44,7 @@ static void progress_bar(Progress *p, double now, double loss, double validation
     for (int i = 0; i < WIDTH; i++)
         bar[i] = (double)i < share * WIDTH ? '#' : '.';
     bar[WIDTH] = 0;
-    fprintf(stderr, "\r\033[K%s %lld/%lld %s loss %.6g", p->unit, (long long)p->done, (long long)p->all, bar, loss);
+    fprintf(stderr, "\r\033[K%s %lld/%lld %s loss %.6g", p->unit, (long long)p->done, (long long)p->all, bar, shown(loss));
     if (!isnan(validation))
         fprintf(stderr, " validation %.6g", validation);
     if (share < 1)
@@ -56,7 +56,7 @@ static void progress_bar(Progress *p, double now, double loss, double validation
 
 static void progress_line(Progress *p, double now, double loss, double validation)
 {
-    fprintf(stderr, "%s %lld/%lld: loss %.6g", p->unit, (long long)p->done, (long long)p->all, loss);
+    fprintf(stderr, "%s %lld/%lld: loss %.6g", p->unit, (long long)p->done, (long long)p->all, shown(loss));
     if (!isnan(validation))
         fprintf(stderr, ", validation %.6g", validation);
     fprintf(stderr, ", %.2f s\n", now - p->started);
@@ -74,18 +74,19 @@ static void progress_show(Progress *p, double loss, double validation)
         progress_line(p, now, loss, validation);
 }
 
-void progress_tick(Progress *p, int64_t epoch, double loss, double validation)
+void progress_tick(Progress *p, int64_t done, double loss, double validation)
 {
     if (p->mode == PROGRESS_NONE || p->restarts)
         return;
-    p->done = epoch;
+    p->done = done;
     progress_show(p, loss, validation);
 }
 
-void progress_done(Progress *p, double loss)
+/* A run may be over before its last epoch, and then says so by its number. */
+void progress_done(Progress *p, int64_t done, double loss)
 {
     pthread_mutex_lock(&p->lock);
-    p->done = p->restarts ? p->done + 1 : p->all;
+    p->done = p->restarts ? p->done + 1 : done;
     if (p->mode != PROGRESS_NONE)
         progress_show(p, loss, NAN);
     pthread_mutex_unlock(&p->lock);

@@ -29,6 +29,27 @@ static void record_number(FILE *f, double v)
         fputs("null", f);
 }
 
+/* What has no key in the train block and yet shapes the run. */
+static void record_flags(const Options *o, FILE *f)
+{
+    const char *const flags[][2] = { { "init", o->init }, { "freeze", o->freeze }, { "resume", o->resume } };
+    for (int i = 0; i < 3; i++)
+        if (flags[i][1]) {
+            fprintf(f, "  \"%s\": ", flags[i][0]);
+            record_text(f, flags[i][1]);
+            fputs(",\n", f);
+        }
+    for (int i = 0; i < o->ntest; i++) {
+        fputs(i ? ", " : "  \"test\": [", f);
+        char text[4200];
+        snprintf(text, sizeof text, "%s%s%s", o->test[i].name ? o->test[i].name : "", o->test[i].name ? "=" : "", o->test[i].file);
+        record_text(f, text);
+        fputs(i + 1 == o->ntest ? "],\n" : "", f);
+    }
+    if (o->one_restart)
+        fprintf(f, "  \"restart\": %lld,\n", (long long)o->first_restart);
+}
+
 static void record_settings(const Results *r, FILE *f)
 {
     const Options *o = r->options;
@@ -51,10 +72,14 @@ static void record_settings(const Results *r, FILE *f)
         record_number(f, r->session->hyper[i]);
     }
     fputs("},\n  \"dims\": {", f);
+    const char *between = "";
     for (int i = 0; i < r->model->ndims; i++) {
-        fputs(i ? ", " : "", f);
+        if (!dim_is_named(&r->model->dims[i]))
+            continue;
+        fputs(between, f);
         record_text(f, r->model->dims[i].name);
         fprintf(f, ": %lld", (long long)r->dataset->dims[i]);
+        between = ", ";
     }
     fputs("},\n", f);
 }
@@ -102,10 +127,17 @@ int record_write(const Results *r, const char *path, Err *err)
             (unsigned long long)r->dataset->hash);
     record_text(f, r->dataset->path ? r->dataset->path : "");
     fputs(",\n", f);
+    record_flags(r->options, f);
     record_settings(r, f);
     fprintf(f, "  \"epochs\": %lld,\n  \"steps\": %lld,\n  \"load_seconds\": %.6f,\n  \"train_seconds\": %.6f,\n",
             (long long)r->epochs_run, (long long)r->steps_run, r->load_seconds, r->train_seconds);
-    fprintf(f, "  \"diverged\": %s,\n", r->diverged ? "true" : "false");
+    char why[256];
+    fprintf(f, "  \"diverged\": %s,\n  \"stopped\": ", r->diverged ? "true" : "false");
+    if (results_stopped(r, why, sizeof why))
+        record_text(f, why);
+    else
+        fputs("null", f);
+    fputs(",\n", f);
     record_results(r, f);
     fputs("\n}\n", f);
     return output_close(&out, err);

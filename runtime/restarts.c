@@ -83,7 +83,8 @@ static void *hand_work(void *context)
         }
         pool->finished[i] = true;
         hand_keep(h, i);
-        progress_done(pool->progress, pool->results->nvalues ? value[0] : 0);
+        const Outcome *o = &pool->outcome[i];
+        progress_done(pool->progress, pool->session->options->steps >= 0 ? o->steps : o->epochs, pool->results->nvalues ? value[0] : 0);
     }
     return NULL;
 }
@@ -148,7 +149,11 @@ static void pool_outcomes(Pool *pool)
         r->epochs_run += o->epochs;
         r->steps_run += o->steps;
         r->signal = o->signal ? o->signal : r->signal;
-        if (o->diverged && r->ndiverged++ == 0)
+        if (o->stopped && r->nstopped++ == 0)
+            r->stopped = o->stopped;
+        r->unsaved |= o->unsaved;
+        r->ndiverged += o->diverged;
+        if (o->message && !r->message[0])
             snprintf(r->message, sizeof r->message, "%s", o->message);
         if (r->best == i)
             r->best = done;         /* restarts that a signal cut off leave no gap: the ones before are all done */
@@ -172,7 +177,7 @@ static int pool_best(Pool *pool, Hand *hands, int n, Err *err)
         return err_set(err, EXIT_INTERRUPTED, "interrupted before the first run was over");
     Worker *w = &best->worker;
     memcpy(w->x, best->best_x, (size_t)w->all * worker_element(w));
-    w->run.seed = pool->session->options->seed + (uint64_t)best->best;
+    w->run.seed = pool->session->options->seed + (uint64_t)(pool->session->options->first_restart + best->best);
     r->best = best->best;
     results_params(r, w);
     r->history = best->best_history.row;
@@ -195,23 +200,17 @@ static int pool_best(Pool *pool, Hand *hands, int n, Err *err)
     return bad;
 }
 
-static int train_write(const Results *r, Err *err)
+static void train_say_stopped(const Results *r)
 {
-    const Options *o = r->options;
-    int bad = outputs_write(r, err);
-    if (!bad && o->model)
-        bad = model_write(r, o->model, err);
-    if (!bad && o->history)
-        bad = history_write(r, o->history, err);
-    if (!bad && o->record)
-        bad = record_write(r, o->record, err);
-    if (!bad && o->report)
-        bad = report_write(r, o->report, err);
-    return bad;
+    char why[256];
+    if (!r->options->quiet && results_stopped(r, why, sizeof why))
+        fprintf(stderr, "%s: note: stopped by %s\n", r->model->name, why);
 }
 
 static int train_status(const Results *r, Err *err)
 {
+    if (r->unsaved)
+        return err_set(err, EXIT_IO, "%s", r->message);
     if (r->signal) {
         err_set(err, EXIT_INTERRUPTED, "interrupted after %lld epochs; what was asked for is saved", (long long)r->epochs_run);
         return 128 + r->signal;
@@ -249,7 +248,7 @@ int command_train(Session *s, Err *err)
     pthread_mutex_init(&pool.lock, NULL);
     pool.outcome = rt_alloc((size_t)o->restarts * sizeof *pool.outcome);
     pool.finished = rt_alloc((size_t)o->restarts * sizeof *pool.finished);
-    pool.progress = progress_start(o->progress, o->quiet, o->steps >= 0 ? o->steps : o->epochs, o->restarts);
+    pool.progress = progress_start(o);
     while (!bad && opened < n)
         bad = hand_open(&hands[opened++], &pool, err);
 
@@ -263,8 +262,9 @@ int command_train(Session *s, Err *err)
         bad = pool_best(&pool, hands, n, err);
     if (!bad) {
         pool_outcomes(&pool);
+        train_say_stopped(&r);
         results_print(&r, stdout);
-        bad = train_write(&r, err);
+        bad = targets_write(&r, err);
     }
     if (!bad)
         bad = train_status(&r, err);
@@ -273,6 +273,8 @@ int command_train(Session *s, Err *err)
         hand_close(&hands[i]);
     pthread_mutex_destroy(&pool.lock);
     free(hands);
+    for (int64_t i = 0; i < o->restarts; i++)
+        free(pool.outcome[i].message);
     free(pool.outcome);
     free(pool.finished);
     results_free(&r);

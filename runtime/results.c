@@ -150,17 +150,35 @@ void results_print(const Results *r, FILE *f)
     const double *best = r->value + r->best * r->nvalues;
     if (r->restarts == 1) {
         for (int v = 0; v < r->nvalues; v++)
-            fprintf(f, "%s %.*g\n", r->name[v], digits, best[v]);
+            fprintf(f, "%s %.*g\n", r->name[v], digits, shown(best[v]));
         return;
     }
     fprintf(f, "# %lld restarts: name mean sd min q1 median q3 max\n", (long long)r->done);
     for (int v = 0; v < r->nvalues; v++) {
         Summary s = results_summary(r, v);
-        fprintf(f, "%s %.*g %.*g %.*g %.*g %.*g %.*g %.*g\n", r->name[v], digits, s.mean, digits, s.sd, digits, s.min, digits,
-                s.q1, digits, s.median, digits, s.q3, digits, s.max);
+        fprintf(f, "%s %.*g %.*g %.*g %.*g %.*g %.*g %.*g\n", r->name[v], digits, shown(s.mean), digits, shown(s.sd), digits,
+                shown(s.min), digits, shown(s.q1), digits, shown(s.median), digits, shown(s.q3), digits, shown(s.max));
     }
-    fprintf(f, "# best restart: %lld, of seed %llu\n", (long long)r->best,
-            (unsigned long long)(r->options->seed + (uint64_t)r->best));
+    fprintf(f, "# best restart: %lld, of seed %llu; --restart %lld runs it alone\n", (long long)r->best,
+            (unsigned long long)(r->options->seed + (uint64_t)r->best), (long long)r->best);
     for (int v = 0; v < r->nvalues; v++)
-        fprintf(f, "best_%s %.*g\n", r->name[v], digits, best[v]);
+        fprintf(f, "best_%s %.*g\n", r->name[v], digits, shown(best[v]));
+}
+
+bool results_stopped(const Results *r, char *text, size_t size)
+{
+    const Options *o = r->options;
+    if (!r->stopped)
+        return false;
+    size_t n = (size_t)snprintf(text, size, strcmp(r->stopped, "tol") == 0 ? "tol: an epoch changed the loss by less than its share %g"
+                                : strcmp(r->stopped, "patience") == 0 ? "patience: no better loss in %.0f epochs"
+                                                                      : "no step leads lower",
+                                strcmp(r->stopped, "tol") == 0 ? o->tol : (double)o->patience);
+    if (n < size && r->restarts > 1)
+        snprintf(text + n, size - n, ", in %lld of %lld restarts", (long long)r->nstopped, (long long)r->done);
+    else if (n < size && o->steps >= 0)
+        snprintf(text + n, size - n, ", after step %lld of %lld", (long long)r->steps_run, (long long)o->steps);
+    else if (n < size)
+        snprintf(text + n, size - n, ", after epoch %lld of %lld", (long long)r->epochs_run, (long long)o->epochs);
+    return true;
 }

@@ -1,7 +1,7 @@
 /* rt.h: the runtime's own header. Types first, then prototypes grouped by file, in the order in which a run uses them.
  *
  * Functions that can fail return 0 or a status of ExitCode and have filled *err with one line that names file, line and
- * column where there are any. Nothing below adrt_main() calls exit. Every file must also compile when all of them are
+ * column where there are any. Nothing below adrt_main() calls exit, but for memory that is not there. Every file must also compile when all of them are
  * pasted into one translation unit after this header (adc --standalone): static names are unique across files, and a
  * file defines no macro that it does not #undef. */
 #ifndef ADRT_RT_H
@@ -19,6 +19,7 @@ typedef struct { char text[1024]; } Err;
 
 /* err.c */
 int err_set(Err *, ExitCode, const char *format, ...);              /* returns the code */
+void err_say(const AdModel *, const char *text);                    /* on standard error, with the place or the model's name in front */
 const char *nearest(const char *word, const char *const *words, int n);     /* within a third of its length, or NULL */
 
 /* array.c: an owned dense array of any element type the file formats know, or a borrowed one */
@@ -30,7 +31,9 @@ double array_get(const Array *, int64_t i);             /* any type as double; e
 int64_t array_get_int(const Array *, int64_t i);
 void array_free(Array *);
 bool array_reserve(Array *);                            /* rank and shape to zeroed data; false: too many elements */
-void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; aborts with a message when there is none */
+bool rt_fits(size_t bytes);                             /* within the memory of this machine */
+void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; status 3 with a message when there is none */
+double shown(double v);                                 /* v for printing: a nan without its sign */
 double real_get(int f64, const void *a, int64_t i);
 void real_set(int f64, void *a, int64_t i, double v);
 
@@ -127,6 +130,8 @@ typedef struct { int64_t rows, capacity; void **data; uint8_t **mask; bool owned
 
 /* given: dims by --dim (-1: says nothing), or NULL; stored: a loaded model, whose dims, statistics and labels hold, or NULL */
 int dataset_load(Dataset *, const AdModel *, const DataArg *, int nargs, const int64_t *given, const Tensors *stored, Err *);
+/* as dataset_load, of data to predict from: targets that it lacks are zeros, with a warning */
+int dataset_load_new(Dataset *, const AdModel *, const DataArg *, int nargs, const int64_t *given, const Tensors *stored, Err *);
 void dataset_fit(Dataset *, const int64_t *train, int64_t n);       /* column statistics over these rows (NULL: all) */
 void dataset_view(const Dataset *, const int64_t *rows, int64_t n, View *);         /* prepared copies; rows NULL: all */
 void view_batch(const Dataset *, const View *, const int64_t *rows, int64_t n, View *out);   /* gathers into out (at first {0}), reused */
@@ -141,19 +146,24 @@ typedef struct {                                        /* fetch.c: one array as
     int *columns, ncolumns;     /* of the table */
     const char *path;
     bool text;                  /* some cell of an index(c) array is no integer: labels */
+    bool lacking;               /* new data has no such target: no elements yet */
 } Fetched;
-typedef struct { int n; Table **table; char **paths; int npaths; } Sources;      /* tables read so far, path names kept */
+typedef struct { int n; Table **table; char **paths; int npaths; bool new; } Sources;   /* tables read so far, path names kept; new: data to predict from */
 int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
 int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, double value, Err *, const char *what);   /* with its place */
+DType fetch_type(const AdModel *, const AdData *);      /* what the model stores it as */
 void fetch_free(Fetched *, int n, Sources *);
+bool dim_is_named(const AdDim *);                       /* "n", not "n - 1" or "3" */
+int64_t stored_dim(const Tensors *, const char *name);  /* the size that a trained model has for it, or -1 */
 /* bind.c, in this order: labels to numbers; dims from shapes, labels and ids; every id within its dim. */
 int bind_labels(Dataset *, Fetched *, const Tensors *stored, Err *);
 int bind_dims(Dataset *, const Fetched *, const int64_t *given, const Tensors *stored, Err *);
 int bind_ids(const Dataset *, const Fetched *, Err *);
 
-/* spec.c: the small expressions of settings: numbers, lists, sgd(lr = 0.01). `where` opens every message. */
-typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; } OptimSpec;
-typedef struct { char kind[16]; double warmup, every, factor, final; } ScheduleSpec;
+/* spec.c: the small expressions of settings: numbers, lists, sgd(lr = 0.01). `where` opens every message. text: the whole
+ * call in one form, all but lr. */
+typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; char text[160]; } OptimSpec;
+typedef struct { char kind[16]; double warmup, every, factor, final; char text[160]; } ScheduleSpec;
 int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3, -inf */
 int spec_list(const char *text, double *, int most, int *n, const char *where, Err *);   /* [a, b] or a,b or a */
 int spec_bool(const char *text, bool *, const char *where, Err *);
@@ -170,6 +180,7 @@ typedef struct {
     int64_t *given;                     /* [ndims], -1 where --dim says nothing */
     double *hyper; bool *hyper_given;   /* [nhypers] */
     OptimSpec optimizer; ScheduleSpec schedule;
+    int64_t first_restart; bool one_restart;
     int64_t epochs, steps, batch, restarts, patience, threads; bool shuffle;    /* epochs or steps is -1; batch, patience: 0 none; threads 0: all */
     double clip, tol, split[3]; bool split_given;           /* clip, tol: 0 none */
     char holdout_array[256]; double holdout;
@@ -194,11 +205,6 @@ void optim_step(Optim *, double lr, void *x, const void *g, const Stretch *, int
 int optim_state(Optim *, void **state, int64_t **steps);        /* how many arrays of n; for checkpoints */
 int64_t optim_size(const Optim *);                      /* bytes of each of them */
 void optim_free(Optim *);
-
-/* absent.c: targets that new data lacks, as arrays of zeros: adds to *args, to be given back after the data is loaded */
-typedef struct { DataArg *args; int n; char (*file)[64]; int nfiles; } Absent;
-int absent_fill(Absent *, const AdModel *, const DataArg *, int nargs, Err *);
-void absent_free(Absent *);
 
 /* session.c: what all runs share, read-only once open: data in its parts, the params of --init, which params learn */
 enum { PART_TRAIN, PART_VALIDATION, PART_TEST, PART_ALL, PARTS };
@@ -270,7 +276,9 @@ void lm_free(Lm *);
 /* train.c: one run: steps, epochs, validation, patience, divergence */
 typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
 typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
-typedef struct { int64_t epochs, steps; bool diverged; int signal; char message[1024]; } Outcome;
+typedef struct { int64_t epochs, steps; bool diverged; int signal; const char *stopped; bool unsaved; char *message; } Outcome;
+/* stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
+ * diverged, or whose checkpoint could not be written (unsaved), allocated; else NULL */
 typedef struct {                            /* where a run stands; with x and the optimiser's state all that a resume needs */
     int64_t epoch, batch, steps;            /* done: epochs, batches of the next one, steps of the optimiser */
     int64_t best_epoch, stale, finite_epoch;
@@ -284,9 +292,9 @@ void trainer_free(Trainer *);
 void history_add(History *, HistoryRow);
 
 /* checkpoint.c: the state of one run on disk; bit-identical resume */
-typedef struct { RunState *state; void *kept, *best; size_t kept_bytes; Optim *optim; History *history; uint64_t *step; } Resumable;
-int checkpoint_write(const Session *, const Resumable *, const char *path, Err *);
-int checkpoint_read(const Session *, const Resumable *, const char *path, Err *);
+typedef struct { Worker *worker; RunState *state; void *best; Optim *optim; History *history; } Resumable;
+int checkpoint_write(const Resumable *, const char *path, Err *);
+int checkpoint_read(const Resumable *, const char *path, Err *);
 
 /* signals.c */
 void signals_watch(void);
@@ -302,13 +310,15 @@ typedef struct {
     void **param;                               /* [nparams] final (best) natural values */
     Array *output;                              /* [noutputs] over all rows; data NULL when not computed */
     int64_t epochs_run, steps_run; double load_seconds, train_seconds;
-    int64_t ndiverged; bool diverged; int signal; char message[1024];
+    int64_t ndiverged; bool diverged, unsaved; int signal; char message[1024];
+    const char *stopped; int64_t nstopped;      /* see Outcome: of the first of so many restarts */
 } Results;
 int results_open(Results *, const Session *, int64_t restarts);         /* names of the values */
 void results_values(Worker *, double *value);                           /* evaluates every part */
 void results_params(Results *, const Worker *);
 void results_free(Results *);
 void results_print(const Results *, FILE *);                    /* 'name value' lines; with restarts the summary */
+bool results_stopped(const Results *, char *text, size_t size); /* why a run ended early, in words; false: it did not */
 typedef struct { double mean, sd, min, q1, median, q3, max; } Summary;
 Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
@@ -346,7 +356,13 @@ int init_param(const Session *, int p, const int64_t *dims, void *out, Err *);  
 
 /* outputs.c: arrays of --out and --grad as .npy or .csv */
 int output_write(const Dataset *, const AdModel *, const char *name, const Array *, const int *axes, int labels, const char *path, Err *);
-int outputs_write(const Results *, Err *);
+int output_named(const Results *, const DataArg *out, Err *);
+
+/* targets.c: the files to be written */
+bool path_has_suffix(const char *path, const char *suffix);
+int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, and no path twice */
+int targets_probe(const Options *, const AdModel *, Err *);     /* each can be opened */
+int targets_write(const Results *, Err *);                      /* every one is tried */
 
 /* one file a command: restarts.c evaluate.c checkgrad.c info.c bench.c; main.c picks one */
 int command_train(Session *, Err *);
@@ -357,9 +373,9 @@ int command_bench(Session *, Err *);
 int command_info(const AdModel *, const Options *, FILE *);
 
 /* progress.c: on standard error; silent when mode says so */
-Progress *progress_start(const char *mode, bool quiet, int64_t epochs, int64_t restarts);
-void progress_tick(Progress *, int64_t epoch, double loss, double validation);      /* often, from any thread */
-void progress_done(Progress *, double loss);            /* a restart is over */
+Progress *progress_start(const Options *);
+void progress_tick(Progress *, int64_t done, double loss, double validation);       /* often, from any thread */
+void progress_done(Progress *, int64_t done, double loss);      /* a restart is over, after so many epochs or steps */
 void progress_end(Progress *);
 
 #endif

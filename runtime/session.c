@@ -54,8 +54,9 @@ static int session_freeze(Session *s, Err *err)
 }
 
 /* A dim that only ids name takes its size from a loaded param; a trained model also brings its hypers. */
-static void session_from_init(Session *s, int64_t *given)
+static int session_from_init(Session *s, int64_t *given, Err *err)
 {
+    double v = 0;
     const AdModel *m = s->model;
     for (int p = 0; p < m->nparams; p++) {
         const Tensor *t = tensors_find(&s->init, m->params[p].name);
@@ -65,13 +66,19 @@ static void session_from_init(Session *s, int64_t *given)
                 given[d] = t->array.shape[a];
         }
     }
+    for (int d = 0; d < m->ndims; d++)          /* a libsvm file may end before the last column */
+        if (m->dims[d].kind == AD_DIM_DATA && !m->dims[d].batch && given[d] < 0)
+            given[d] = stored_dim(&s->init, m->dims[d].name);
     for (int h = 0; h < m->nhypers; h++) {
         char key[300];
         snprintf(key, sizeof key, "adc.hyper.%s", m->hypers[h].name);
         const char *text = tensors_meta(&s->init, key);
+        if (text && text_number(text, &v))
+            return err_set(err, EXIT_BAD_DATA, "%s: error: '%s' is no value of hyper '%s'", s->options->init, text, m->hypers[h].name);
         if (text && !s->options->hyper_given[h])
-            s->hyper[h] = strtod(text, NULL);
+            s->hyper[h] = v;
     }
+    return EXIT_FINE;
 }
 
 /* ---- parts ---- */
@@ -173,8 +180,6 @@ static int session_holdout(Session *s, bool fit, Err *err)
     int d = 0, bad = EXIT_FINE;
     while (strcmp(m->data[d].name, s->options->holdout_array) != 0)
         d++;
-    if (!m->data[d].missing)
-        return err_set(err, EXIT_USAGE, "holdout: '%s' (%s:%d) is not declared 'missing'", m->data[d].name, m->file, m->data[d].line);
     uint8_t *mask = s->data.mask[d];
     int64_t count = array_count(&s->data.raw[d]), seen = 0;
     int64_t *cell = rt_alloc((size_t)(count + 1) * sizeof *cell);
@@ -183,6 +188,10 @@ static int session_holdout(Session *s, bool fit, Err *err)
             cell[seen++] = i;
     shuffle(cell, seen, s->options->seed, name_key("holdout"), 0);
     int64_t held = (int64_t)floor(s->options->holdout * (double)seen + 0.5);
+    if (held == 0 || held == seen)
+        bad = err_set(err, EXIT_BAD_DATA, "%s: error: '%s' has %lld cells, too few to hold out %g of them: the %s part would be empty",
+                      s->data.path ? s->data.path : m->file, m->data[d].name, (long long)seen, s->options->holdout,
+                      held ? "training" : "validation");
     for (int part = PART_TRAIN; part <= PART_VALIDATION && !bad; part++) {
         s->data.mask[d] = holdout_mask(mask, count, cell, held, part == PART_TRAIN);     /* the view takes it over */
         if (part == PART_TRAIN && fit)
@@ -201,17 +210,14 @@ static int session_load(Session *s, int64_t *given, Err *err)
     const AdModel *m = s->model;
     const Options *o = s->options;
     bool stored = s->has_init && tensors_meta(&s->init, "adc.model");
-    Absent absent = { .args = o->data, .n = o->ndata };
-    int bad = strcmp(o->command, "predict") == 0 ? absent_fill(&absent, m, o->data, o->ndata, err) : EXIT_FINE;
-    if (!bad)
-        bad = dataset_load(&s->data, m, absent.args, absent.n, given, stored ? &s->init : NULL, err);
-    if (absent.args != o->data)
-        absent_free(&absent);
+    int bad = (strcmp(o->command, "predict") == 0 ? dataset_load_new : dataset_load)(&s->data, m, o->data, o->ndata, given,
+                                                                                     stored ? &s->init : NULL, err);
     if (bad)
         return bad;
     s->has_data = true;
     bool training = strcmp(o->command, "train") == 0;
-    if (training && o->batch > 0 && o->batch < s->data.rows && session_can_split(s, err))
+    bool batches = training || strcmp(o->command, "bench") == 0 || strcmp(o->command, "check-grad") == 0;
+    if (batches && o->batch > 0 && o->batch < s->data.rows && session_can_split(s, err))
         return EXIT_USAGE;
     if (training && o->split_given)
         return session_split_parts(s, !stored, err);
@@ -240,6 +246,21 @@ static int session_test(Session *s, int64_t *given, Err *err)
     return bad ? bad : part_open(s, PART_TEST, &s->test, NULL, 0, err);
 }
 
+/* Outputs are computed after training: whether there is memory for them is better known before. */
+static int session_outputs_fit(const Session *s, Err *err)
+{
+    const AdModel *m = s->model;
+    for (int i = 0; i < m->noutputs && (s->options->nout || s->options->report); i++) {
+        double bytes = m->f64 || m->outputs[i].type == AD_INT ? 8 : 4;
+        for (int a = 0; a < m->outputs[i].rank; a++)
+            bytes *= (double)s->data.dims[m->outputs[i].axes[a]];
+        if (bytes > 9e18 || !rt_fits((size_t)bytes))
+            return err_set(err, EXIT_BAD_DATA, "%s:%d: error: output '%s' would take %.3g bytes", m->file, m->outputs[i].line,
+                           m->outputs[i].name, bytes);
+    }
+    return EXIT_FINE;
+}
+
 int session_open(Session *s, const AdModel *m, const Options *o, Err *err)
 {
     double start = clock_seconds();
@@ -257,12 +278,14 @@ int session_open(Session *s, const AdModel *m, const Options *o, Err *err)
         bad = tensors_read(o->init, &s->init, err);
         s->has_init = !bad;
         if (!bad)
-            session_from_init(s, given);
+            bad = session_from_init(s, given, err);
     }
     if (!bad)
         bad = session_load(s, given, err);
     if (!bad && o->ntest)
         bad = session_test(s, given, err);
+    if (!bad)
+        bad = session_outputs_fit(s, err);
     free(given);
     s->load_seconds = clock_seconds() - start;
     return bad;

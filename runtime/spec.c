@@ -248,6 +248,20 @@ static int spec_argument(const char **s, const SpecKind *kind, int place, const 
     return -1;
 }
 
+/* Some values are yes or no, or a number of things; none comes twice. */
+static int spec_unfit(const char *kind, const char *key, double v, bool again, const char *where, Err *err)
+{
+    static const char *const switches[] = { "nesterov", "lazy", "line_search" };
+    if (again)
+        return err_set(err, EXIT_USAGE, "%s: %s is given '%s' twice", where, kind, key);
+    for (int i = 0; i < 3; i++)
+        if (strcmp(key, switches[i]) == 0 && v != 0 && v != 1)
+            return err_set(err, EXIT_USAGE, "%s: %s is %.9g but must be true or false", where, key, v);
+    if (strcmp(key, "history") == 0 && v != floor(v))
+        return err_set(err, EXIT_USAGE, "%s: history is %.9g but must be a whole number", where, v);
+    return EXIT_FINE;
+}
+
 static const SpecKind *spec_call(const char *text, const SpecKind *kinds, int nkinds, const char *what, double value[8],
                                  bool given[8], const char *where, Err *err)
 {
@@ -272,6 +286,8 @@ static const SpecKind *spec_call(const char *text, const SpecKind *kinds, int nk
                 return NULL;
             if (!spec_value(&s, &value[i]))
                 goto bad;
+            if (spec_unfit(kind->name, kind->key[i], value[i], given[i], where, err))
+                return NULL;
             given[i] = true;
             s = spec_skip(s);
             if (*s == ',')
@@ -296,6 +312,17 @@ static double spec_get(const SpecKind *kind, const double value[8], const char *
     return otherwise;
 }
 
+/* All of a call in one form, however it was written and whatever was left out; without lr, which may come from elsewhere. */
+static void spec_say(const SpecKind *kind, const double value[8], char *text, size_t size)
+{
+    size_t n = (size_t)snprintf(text, size, "%s(", kind->name);
+    for (int i = 0; i < spec_keys(kind) && n < size; i++)
+        if (strcmp(kind->key[i], "lr") != 0)
+            n += (size_t)snprintf(text + n, size - n, "%s%s = %.15g", text[n - 1] == '(' ? "" : ", ", kind->key[i], value[i]);
+    if (n < size)
+        snprintf(text + n, size - n, ")");
+}
+
 static int spec_range(const char *what, double v, double low, double high, const char *where, Err *err)
 {
     if (v >= low && v <= high)
@@ -312,6 +339,7 @@ int spec_optimizer(const char *text, OptimSpec *o, const char *where, Err *err)
         return EXIT_USAGE;
     memset(o, 0, sizeof *o);
     snprintf(o->kind, sizeof o->kind, "%s", k->name);
+    spec_say(k, value, o->text, sizeof o->text);
     o->lr = spec_get(k, value, "lr", 1);
     for (int i = 0; i < 8 && k->key[i]; i++)
         o->lr_given |= given[i] && strcmp(k->key[i], "lr") == 0;
@@ -344,6 +372,7 @@ int spec_schedule(const char *text, ScheduleSpec *o, const char *where, Err *err
     if (!k)
         return EXIT_USAGE;
     snprintf(o->kind, sizeof o->kind, "%s", k->name);
+    spec_say(k, value, o->text, sizeof o->text);
     o->warmup = spec_get(k, value, "warmup", 0);
     o->every = spec_get(k, value, "every", 1);
     o->factor = spec_get(k, value, "factor", 1);

@@ -23,7 +23,7 @@ void html_text(FILE *f, const char *s)
 void html_number(FILE *f, double v, int digits)
 {
     char text[64], *e;
-    snprintf(text, sizeof text, "%.*g", digits, v);
+    snprintf(text, sizeof text, "%.*g", digits, shown(v));
     e = strchr(text, 'e');
     if (e) {
         char *at = e + 1;

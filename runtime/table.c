@@ -331,9 +331,18 @@ int table_column(const Table *t, const char *name, Err *err)
         err_set(err, EXIT_BAD_DATA, "%s: error: there is no column \"%s\": the file has no header", t->path, name);
         return -1;
     }
-    for (int i = 0; i < t->ncolumns; i++)
-        if (!strcmp(t->header[i], name))
-            return i;
+    int found = -1;
+    for (int i = t->ncolumns - 1; i >= 0; i--) {
+        if (strcmp(t->header[i], name))
+            continue;
+        if (found >= 0) {
+            err_set(err, EXIT_BAD_DATA, "%s:1:1: error: two columns are called \"%s\": %d and %d, counted from 0", t->path, name, i, found);
+            return -1;
+        }
+        found = i;
+    }
+    if (found >= 0)
+        return found;
     const char *near = nearest(name, (const char *const *)t->header, t->ncolumns);
     char names[300] = "";
     size_t at = 0;
@@ -493,7 +502,8 @@ static int svm_line(SvmIn *in, Array *X, Array *y)
             in->s += strcspn(in->s, "\n");
         if (!*in->s || *in->s == '\n')
             break;
-        if (!svm_number(in, &place) || *in->s != ':' || place != (double)(int32_t)place || (int64_t)place <= last)
+        if (!svm_number(in, &place) || *in->s != ':' || !(place >= 1 && place <= INT32_MAX) || place != (double)(int32_t)place
+            || (int64_t)place <= last)
             return svm_error(in, "expected place:value, with places from 1 in ascending order");
         in->s++;
         if (!svm_number(in, &v))

@@ -31,6 +31,7 @@ struct Trainer {
     History *history;
     double started, now;                /* seconds */
     int64_t until_clock, clock_every, clocked_rows;
+    const char *stopped;                /* why before the end, or NULL */
 };
 
 enum { TRAIN_GOES_ON, TRAIN_IS_OVER, TRAIN_DIVERGED, TRAIN_FAILED };
@@ -137,6 +138,12 @@ static void trainer_restore_best(Trainer *t)
     memcpy(t->w->x, t->best, t->kept_bytes);
 }
 
+static int trainer_stops(Trainer *t, const char *why)
+{
+    t->stopped = why;
+    return TRAIN_IS_OVER;
+}
+
 /* ---- one step ---- */
 
 static double squares(const void *g, int f64, Stretch at)
@@ -237,14 +244,13 @@ static int trainer_epoch(Trainer *t, double *epoch_loss, Err *err)
             return TRAIN_DIVERGED;
         }
         at->batch++;
-        bool last = at->batch == t->batches || at->steps + 1 == o->steps;
-        if (last && !t->has_validation && trainer_judge(t, *epoch_loss))
+        if (at->batch == t->batches && !t->has_validation && trainer_judge(t, *epoch_loss))
             at->stale = -1;
         moved = trainer_move(t, loss);
-        if (last || !moved || signals_seen())
+        if (at->steps == o->steps || !moved || signals_seen())
             break;
     }
-    return moved ? TRAIN_GOES_ON : TRAIN_IS_OVER;
+    return moved ? TRAIN_GOES_ON : trainer_stops(t, "no descent");
 }
 
 /* ---- the end of an epoch ---- */
@@ -266,16 +272,16 @@ static int trainer_after_epoch(Trainer *t, double loss, bool signalled)
     at->epoch++;
     at->batch = 0;
     at->sum = at->weight = 0;
-    if (o->tol > 0 && fabs(at->previous - loss) <= o->tol * fabs(at->previous))
-        over = TRAIN_IS_OVER;
+    if (o->tol > 0 && isfinite(at->previous) && fabs(at->previous - loss) <= o->tol * fabs(at->previous))
+        over = trainer_stops(t, "tol");         /* the first epoch has none before it to compare with */
     if (o->patience > 0 && at->stale >= o->patience)
-        over = TRAIN_IS_OVER;
+        over = trainer_stops(t, "patience");
     at->previous = at->finite = loss;
     at->finite_epoch = at->epoch;
     history_add(t->history, (HistoryRow){ at->epoch, at->steps, loss, validation, t->now });
     if (--t->until_clock <= 0) {
         trainer_clock(t);
-        progress_tick(t->progress, at->epoch, loss, validation);
+        progress_tick(t->progress, o->steps >= 0 ? at->steps : at->epoch, loss, validation);
     }
     return signalled ? TRAIN_IS_OVER : over;
 }
@@ -297,6 +303,7 @@ static void short_number(char *text, size_t size, double v)
 
 static void trainer_say_diverged(Trainer *t, double loss, Outcome *outcome)
 {
+    enum { ROOM = 1024 };
     const RunState *at = &t->at;
     AdRun *run = &t->w->run;
     char batch[64] = "", last[64], finite[96] = "", line[512] = "";
@@ -318,11 +325,18 @@ static void trainer_say_diverged(Trainer *t, double loss, Outcome *outcome)
         run->fault = (AdFault){ 0 };
     }
     outcome->diverged = true;
-    snprintf(outcome->message, sizeof outcome->message, "loss is %s at epoch %lld%s%s; %s%s",
+    free(outcome->message);
+    outcome->message = rt_alloc(ROOM);
+    snprintf(outcome->message, ROOM, "loss is %s at epoch %lld%s%s; %s%s",
              isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf", (long long)at->epoch + 1, batch, finite, kept, line);
 }
 
 /* ---- a run ---- */
+
+static Resumable trainer_state(Trainer *t)
+{
+    return (Resumable){ t->w, &t->at, t->best, t->optim, t->history };
+}
 
 static int trainer_begin(Trainer *t, int64_t restart, History *history, Err *err)
 {
@@ -335,19 +349,20 @@ static int trainer_begin(Trainer *t, int64_t restart, History *history, Err *err
     t->now = 0;
     t->clock_every = t->until_clock = 1;
     t->clocked_rows = 0;
+    t->stopped = NULL;
     if (t->optim)
         optim_reset(t->optim);
     if (t->lbfgs)
         lbfgs_reset(t->lbfgs);
     if (t->lm)
         lm_reset(t->lm);
-    int bad = worker_start(t->w, o->seed + (uint64_t)restart, err);
+    int bad = worker_start(t->w, o->seed + (uint64_t)(o->first_restart + restart), err);
     memcpy(t->best, t->w->x, t->kept_bytes);
     if (t->order)
         t->order[0] = -1;
     if (!bad && o->resume) {
-        Resumable r = { &t->at, t->w->x, t->best, t->kept_bytes, t->optim, history, &t->w->run.step };
-        bad = checkpoint_read(t->w->session, &r, o->resume, err);
+        Resumable r = trainer_state(t);
+        bad = checkpoint_read(&r, o->resume, err);
     }
     return bad;
 }
@@ -358,16 +373,25 @@ static bool trainer_wants_more(const Trainer *t)
     return o->steps >= 0 ? t->at.steps < o->steps : t->at.epoch < o->epochs;
 }
 
-static int trainer_save(Trainer *t, Err *err)
+/* A checkpoint that cannot be written is no reason to give up the run. */
+static void trainer_save(Trainer *t, Outcome *outcome)
 {
-    Resumable r = { &t->at, t->w->x, t->best, t->kept_bytes, t->optim, t->history, &t->w->run.step };
-    return checkpoint_write(t->w->session, &r, t->options->checkpoint, err);
+    Resumable r = trainer_state(t);
+    Err err;
+    free(outcome->message);
+    outcome->message = NULL;
+    outcome->unsaved = checkpoint_write(&r, t->options->checkpoint, &err) != EXIT_FINE;
+    if (!outcome->unsaved)
+        return;
+    fprintf(stderr, "%s: warning: %s; going on\n", t->w->run.model->name, err.text);
+    outcome->message = strdup(err.text);
 }
 
 static int trainer_loop(Trainer *t, Outcome *outcome, Err *err)
 {
     int now = TRAIN_GOES_ON;
     double loss = NAN, saved = t->started;
+    bool saves = t->options->checkpoint != NULL;
     while (now == TRAIN_GOES_ON && trainer_wants_more(t)) {
         now = trainer_epoch(t, &loss, err);
         if (now == TRAIN_DIVERGED)
@@ -375,18 +399,41 @@ static int trainer_loop(Trainer *t, Outcome *outcome, Err *err)
         if (now == TRAIN_DIVERGED || now == TRAIN_FAILED)
             break;
         outcome->signal = signals_seen();
+        bool cut = t->at.steps == t->options->steps && t->at.batch < t->batches;
+        if (cut && t->options->checkpoint)
+            trainer_save(t, outcome);       /* within an epoch, which is over here alone: a run that goes on ends it */
+        saves &= !cut;
         int after = trainer_after_epoch(t, loss, outcome->signal != 0);
         now = now == TRAIN_IS_OVER ? now : after;
         if (t->options->checkpoint && now == TRAIN_GOES_ON && t->started + t->now - saved > 30) {
             saved = t->started + t->now;
-            if (trainer_save(t, err))
-                return EXIT_IO;
+            trainer_save(t, outcome);
         }
     }
     trainer_clock(t);
     if (now == TRAIN_FAILED)
         return EXIT_BAD_DATA;
-    return t->options->checkpoint && now != TRAIN_DIVERGED ? trainer_save(t, err) : EXIT_FINE;
+    if (saves && now != TRAIN_DIVERGED)
+        trainer_save(t, outcome);
+    return EXIT_FINE;
+}
+
+/* With patience a run ends with the best params. Without validation the loss of an epoch is that of the params before its
+ * last step, and of batches a mean along the way: the last params have not been judged yet and meet the best ones here. */
+static void trainer_keep_better(Trainer *t)
+{
+    Worker *w = t->w;
+    if (t->has_validation) {
+        trainer_restore_best(t);
+        return;
+    }
+    void *last = rt_alloc(t->kept_bytes);
+    double loss = worker_eval(w, PART_TRAIN);
+    memcpy(last, w->x, t->kept_bytes);
+    trainer_restore_best(t);
+    if (loss <= worker_eval(w, PART_TRAIN))
+        memcpy(w->x, last, t->kept_bytes);
+    free(last);
 }
 
 int trainer_run(Trainer *t, int64_t restart, History *history, Outcome *outcome, double *value, Err *err)
@@ -401,8 +448,11 @@ int trainer_run(Trainer *t, int64_t restart, History *history, Outcome *outcome,
     worker_use(w, PART_TRAIN);
     outcome->epochs = t->at.epoch;
     outcome->steps = t->at.steps;
-    if (outcome->diverged || (t->options->patience > 0 && t->at.best_epoch))
+    outcome->stopped = trainer_wants_more(t) ? t->stopped : NULL;
+    if (outcome->diverged)
         trainer_restore_best(t);
+    else if (t->options->patience > 0 && t->at.best_epoch)
+        trainer_keep_better(t);
     results_values(w, value);
     bool finite = w->run.model->nlosses == 0 || fabs(value[0]) <= DBL_MAX;
     if (!finite && !outcome->diverged && !t->options->on_nan_continue) {

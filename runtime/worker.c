@@ -262,7 +262,8 @@ int worker_outputs(Worker *w, int part, Array *outputs, Err *err)
                       .rank = o->rank, .owned = true };
         for (int k = 0; k < o->rank; k++)
             a->shape[k] = w->run.dims[o->axes[k]];
-        a->data = rt_alloc((size_t)array_count(a) * dtype_size(a->type));
+        if (!array_reserve(a))
+            return err_set(err, EXIT_BAD_DATA, "%s:%d: error: there is no memory for output '%s'", m->file, o->line, o->name);
         w->run.output[i] = a->data;
     }
     if (m->output)
@@ -287,7 +288,7 @@ int worker_fault(const Worker *w, Err *err)
     case AD_FAULT_ASSERT:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: assertion does not hold: %s", file, f->line, f->what ? f->what : "");
     case AD_FAULT_NOT_FINITE:
-        return err_set(err, EXIT_DIVERGED, "%s:%d: error: '%s' is %g", file, f->line, f->what ? f->what : "", f->value);
+        return err_set(err, EXIT_DIVERGED, "%s:%d: error: '%s' is %g", file, f->line, f->what ? f->what : "", shown(f->value));
     case AD_FAULT_OPAQUE:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: %s", file, f->line, f->what ? f->what : "");
     }

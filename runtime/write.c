@@ -2,7 +2,8 @@
  *
  * Output goes to a temporary file in the same directory, which is flushed to the disk and then renamed over the target;
  * the directory is flushed too, so that the name survives a power cut. Whatever fails, the temporary is removed and an
- * older file of that name stays as it was. A target that is no regular file (/dev/stdout, a pipe) is written directly. */
+ * older file of that name stays as it was. A target that is no regular file (/dev/stdout, a pipe) is written directly;
+ * '-' is standard output. */
 #include "rt.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -53,10 +54,13 @@ int output_open(Output *o, const char *path, Err *err)
     if (strlen(path) >= sizeof o->path)
         return err_set(err, EXIT_IO, "cannot write '%.60s...': the path is too long", path);
     strcpy(o->path, path);
-    follow_link(o);
     struct stat st;
     int fd;
-    if (!stat(o->path, &st) && !S_ISREG(st.st_mode)) {
+    if (strcmp(path, "-") == 0) {
+        fflush(stdout);
+        fd = dup(STDOUT_FILENO);
+        strcpy(o->path, "standard output");
+    } else if ((follow_link(o), !stat(o->path, &st)) && !S_ISREG(st.st_mode)) {
         fd = open(o->path, O_WRONLY | O_CLOEXEC);
         o->temporary[0] = 0;
     } else {

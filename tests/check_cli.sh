@@ -173,4 +173,8 @@ holds  'builds nothing'           [ "$(ls cache/adc | wc -l)" -eq 1 ]
 expect 'the trainer finds the fault' 2 'did you mean'                     "$adc" run fit.ad -- --epocks 5
 expect 'data after --'            3 'none.csv'                            "$adc" run fit.ad -- --data none.csv
 
+grep -v '^precision' fit.ad >single.ad
+expect 'gradients are checked in f64'  0 '^w '                            "$adc" run single.ad -- check-grad
+expect 'unless f32 is asked for'  2 'run --precision=f64 single.ad -- check-grad' "$adc" run --precision=f32 single.ad -- check-grad
+
 echo "1..$count"

@@ -68,6 +68,23 @@ static bool stderr_has(const char *text)
     return strstr(all, text) != NULL;
 }
 
+static bool file_has(const char *path, const char *text)
+{
+    static char all[1 << 19];
+    read_file(path, all, sizeof all, NULL);
+    return strstr(all, text) != NULL;
+}
+
+static double least_loss(const char *history)
+{
+    static char all[1 << 16];
+    double least = INFINITY;
+    read_file(history, all, sizeof all, NULL);
+    for (char *s = strchr(all, '\n'); s && s[1]; s = strchr(s + 1, '\n'))
+        least = fmin(least, strtod(strchr(strchr(s, ',') + 1, ',') + 1, NULL));
+    return least;
+}
+
 static void same_files(const char *a, const char *b)
 {
     static char x[1 << 18], y[1 << 18];
@@ -133,7 +150,9 @@ END_TEST
 static const struct { const char *text, *message; } bad_specs[] = {
     { "rmsporp()", "did you mean 'rmsprop'?" }, { "sgd(momentun = 1)", "did you mean 'momentum'?" },
     { "sgd(lr = x)", "does not read" }, { "sgd(lr = -1)", "between" }, { "sgd(nesterov = true)", "needs a momentum" },
-    { "sgd(lr = 1", "does not read" }, { "adam(1, 2, 3, 4, 5, 6, 7)", "at most" }, { "", "is no optimizer" },
+    { "sgd(lr = 1", "does not read" }, { "adam(1, 2, 3, 4, 5, 1, 7)", "at most" }, { "", "is no optimizer" },
+    { "lbfgs(history = 2.5)", "whole number" }, { "sgd(0.1, 0.9, 3)", "true or false" }, { "sgd(lr = 1, lr = 2)", "twice" },
+    { "adam(0.1, lr = 1)", "twice" },
 };
 
 START_TEST(spec_refuses)
@@ -166,12 +185,56 @@ static const struct { const char *flag, *value, *message; } bad_flags[] = {
     { "--grad", "x=g.npy", "belongs to the command eval" }, { "--batch", "-1", "whole number" }, { "--seed", "x", "whole number" },
     { "--quiet=1", NULL, "takes no value" }, { "--lr", NULL, "needs a value" }, { "lr", NULL, "unknown command" },
     { "--progress", "line", "did you mean 'lines'?" }, { "--optimizer", "lm()", "sum of squares" },
+    { "--seed", "18446744073709551616", "whole number" }, { "--restarts", "1e12", "at most 10000000" },
 };
 
 START_TEST(flag_is_refused)
 {
     ck_assert_int_eq(run_model(&fake_bowl, bad_flags[_i].flag, bad_flags[_i].value, NULL), EXIT_USAGE);
     ck_assert_msg(stderr_has(bad_flags[_i].message), "%s", bad_flags[_i].flag);
+}
+END_TEST
+
+static const struct { const AdModel *model; const char *argument[5], *message; } bad_combinations[] = {
+    { &fake_bowl, { "eval", "--epochs", "5" }, "--epochs belongs to the command train, not to eval" },
+    { &fake_bowl, { "check-grad", "--lr=5" }, "--lr belongs to the commands train, bench, not to check-grad" },
+    { &fake_bowl, { "info", "--model", "m.safetensors" }, "belongs to the commands train, eval, not to info" },
+    { &fake_bowl, { "--optimizer", "lbfgs()", "--batch", "5" }, "--batch cannot go with lbfgs(), which takes all rows at once" },
+    { &fake_curve, { "--lr", "5" }, "--lr cannot go with lm(), which finds the length of its steps" },
+    { &fake_factorise, { "--holdout", "cells(A, 0.1)" }, "holdout: 'A' (factorise.ad:6) is not declared 'missing'" },
+    { &fake_bowl, { "--model", "m.npy" }, "--model: 'm.npy' is not written: give a name that ends in .safetensors" },
+    { &fake_bowl, { "--history", "h.txt" }, "ends in .csv or .jsonl" }, { &fake_bowl, { "--report", "r.pdf" }, "ends in .html" },
+    { &fake_factorise, { "--out", "U=u.tsv" }, "ends in .npy or .csv" },
+    { &fake_factorise, { "--out", "U=u.csv", "--history", "u.csv" }, "--out and --history both write 'u.csv'" },
+    { &fake_factorise, { "--holdout", "cells(B, 0.1)" }, "no data 'B'" },
+};
+
+START_TEST(combination_is_refused)
+{
+    const char *const *a = bad_combinations[_i].argument;
+    ck_assert_int_eq(run_model(bad_combinations[_i].model, a[0], a[1], a[2], a[3], a[4], NULL), EXIT_USAGE);
+    ck_assert_msg(stderr_has(bad_combinations[_i].message), "%s", bad_combinations[_i].message);
+}
+END_TEST
+
+/* What is shown to be in force is what is in force. */
+START_TEST(help_shows_what_is_in_force)
+{
+    static const AdSetting block[] = { { "lr", "0.5", 7 }, { "batch", "16", 8 }, { "optimizer", "sgd()", 9 } };
+    AdModel model = fake_logistic;
+    model.settings = block;
+    model.nsettings = 3;
+    ck_assert_int_eq(run_model(&model, "info", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "setting lr = 0.5 (logistic.ad:7)") != NULL);
+    ck_assert_int_eq(run_model(&model, "info", "--optimizer", "sgd(lr = 0.1)", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "setting lr") == NULL);
+    ck_assert_int_eq(run_model(&model, "--set", "unused=3", "--data", "X=x.npy", "--data", "y=y.npy", "--help", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "unused = 3   (command line)") != NULL);
+    ck_assert(strstr(printed, "= X=x.npy, y=y.npy   (command line)") != NULL);
+    ck_assert_int_eq(run_model(&model, "--data", "flowers.csv", "--optimizer", "lbfgs()", "--epochs", "3", "--record", "r.json", NULL),
+                     EXIT_FINE);
+    ck_assert(stderr_has("logistic.ad:8: note: batch is ignored: lbfgs() takes all rows at once"));
+    ck_assert(!file_has("r.json", "\"lr\"") && !file_has("r.json", "\"batch\""));
 }
 END_TEST
 
@@ -218,6 +281,8 @@ START_TEST(lm_finds_the_curve)
 END_TEST
 
 /* ---- training ---- */
+
+#define RESUMABLE "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--split", "1"
 
 START_TEST(factorise_nears_the_svd)
 {
@@ -292,10 +357,14 @@ START_TEST(predict_needs_no_targets)
     }
     fclose(in);
     fclose(out);
-    ck_assert_int_eq(run_model(&fake_logistic, "predict", "--init", "a.safetensors", "--data", "h.csv", "--out", "p=p.csv", NULL), EXIT_FINE);
-    ck_assert(stderr_has("warning"));
-    read_file("p.csv", without, sizeof without, NULL);
-    ck_assert_str_eq(with, without);
+    const char *const data[] = { "h.csv", "X=h.csv", "X=flowers.csv#0:4", "X=flowers.csv#a,b,c,d" };
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(run_model(&fake_logistic, "predict", "--init", "a.safetensors", "--data", data[i], "--out", "p=p.csv", NULL),
+                         EXIT_FINE);
+        ck_assert(stderr_has("warning: no data for 'y' (logistic.ad:4): zeros take its place"));
+        read_file("p.csv", without, sizeof without, NULL);
+        ck_assert_str_eq(with, without);
+    }
 }
 END_TEST
 
@@ -308,19 +377,146 @@ START_TEST(batches_pass_over_all_rows)
 }
 END_TEST
 
+static int64_t recorded(const char *key)
+{
+    static char text[1 << 16];
+    char quoted[64];
+    read_file("r.json", text, sizeof text, NULL);
+    snprintf(quoted, sizeof quoted, "\n  \"%s\": ", key);         /* not the setting of that name */
+    const char *at = strstr(text, quoted);
+    ck_assert_msg(at != NULL, "no %s in the record", key);
+    return strtoll(at + strlen(quoted), NULL, 10);
+}
+
+/* What cannot be written is found before training, and what fails at the end keeps nothing else from being written. */
+START_TEST(files_are_probed_and_all_tried)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--epochs", "1000000000", "--checkpoint", "none/c.safetensors", NULL), EXIT_IO);
+    ck_assert_int_eq(run_model(&fake_bowl, "--record", "none/r.json", "--epochs", "1000000000", NULL), EXIT_IO);
+    ck_assert_int_eq(run_model(&fake_bowl, "--model", "a.safetensors", "--history", "/dev/full", "--record", "r.json", NULL), EXIT_IO);
+    ck_assert(stderr_has("/dev/full"));
+    ck_assert(isfinite(printed_value("f")));
+    ck_assert_int_eq(access("a.safetensors", R_OK) + access("r.json", R_OK), 0);
+    ck_assert_int_eq(run_model(&fake_bowl, "--epochs", "3", "--history", "-", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "\nepoch,step,loss") != NULL);
+    ck_assert_int_ne(access("-", F_OK), 0);
+}
+END_TEST
+
+/* A restart can be run again by itself, with the rows split as they were. */
+START_TEST(one_restart_alone)
+{
+    char number[32];
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--model", "a.safetensors", NULL), EXIT_FINE);
+    double loss = printed_value("best_loss");
+    ck_assert_int_eq(sscanf(strstr(printed, "--restart "), "--restart %31s", number), 1);
+    ck_assert_int_eq(run_model(&fake_logistic, "--data", "flowers.csv", "--restart", number, "--model", "b.safetensors", NULL), EXIT_FINE);
+    ck_assert_double_eq(printed_value("loss"), loss);
+    same_files("a.safetensors", "b.safetensors");
+}
+END_TEST
+
+START_TEST(tol_stops_when_the_loss_stands_still)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--tol", "1e-3", "--record", "r.json", NULL),
+                     EXIT_FINE);
+    ck_assert_int_gt(recorded("epochs"), 10);
+    ck_assert_int_lt(recorded("epochs"), 1000);
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--lr", "0.002", "--tol", "1", "--record", "r.json", NULL),
+                     EXIT_FINE);
+    ck_assert_int_eq(recorded("epochs"), 2);
+    ck_assert(stderr_has("note: stopped by tol: ") && stderr_has(", after epoch 2 of 1000"));
+    ck_assert(file_has("r.json", "\"stopped\": \"tol: "));
+}
+END_TEST
+
+/* The loss goes up and down; whether patience runs out or not, what is left is the best that was seen, the last included. */
+START_TEST(patience_keeps_the_best)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "sgd(lr = 1e-4)", "--epochs", "50", "--patience", i ? "3" : "100", NULL),
+                         EXIT_FINE);
+        double with = printed_value("f");
+        ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "sgd(lr = 1e-4)", "--epochs", "50", NULL), EXIT_FINE);
+        ck_assert_double_eq(with, printed_value("f"));          /* it only falls: the last params are the best */
+    }
+    ck_assert_int_eq(run_model(&fake_bowl, "--optimizer", "adam(lr = 1)", "--epochs", "300", "--patience", "4", "--history",
+                               "h.csv", NULL), EXIT_FINE);
+    ck_assert(stderr_has("note: stopped by patience: no better loss in 4 epochs, after epoch "));
+    ck_assert_double_eq(printed_value("f"), least_loss("h.csv"));
+}
+END_TEST
+
+/* Steps that end within an epoch leave it open for the run that goes on. */
+START_TEST(resume_within_an_epoch)
+{
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--steps", "40", "--model", "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--steps", "17", "--checkpoint", "c.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--steps", "40", "--resume", "c.safetensors", "--model", "b.safetensors",
+                               NULL), EXIT_FINE);
+    same_files("a.safetensors", "b.safetensors");
+}
+END_TEST
+
 START_TEST(resume_changes_nothing)
 {
-    const char *common[] = { "--data", "flowers.csv", "--restarts", "1", "--batch", "8", "--optimizer", "adam(lr = 0.01)", "--split", "1" };
-    const char **c = common;
-    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "12",
-                               "--model", "a.safetensors", NULL), EXIT_FINE);
-    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "5",
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam(lr = 0.01)", "--epochs", "12", "--model",
+                               "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam(0.01, beta1 = 0.9)", "--epochs", "5",
                                "--checkpoint", "c.safetensors", NULL), EXIT_FINE);
-    ck_assert_int_eq(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], "--epochs", "12",
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam()", "--lr", "1e-2", "--epochs", "12",
                                "--resume", "c.safetensors", "--model", "b.safetensors", NULL), EXIT_FINE);
     same_files("a.safetensors", "b.safetensors");
-    ck_assert_int_ne(run_model(&fake_logistic, c[0], c[1], c[2], c[3], c[4], "9", c[6], c[7], c[8], c[9], "--resume", "c.safetensors",
-                               NULL), EXIT_FINE);
+}
+END_TEST
+
+static const struct { const char *flag, *value, *message; } other_runs[] = {
+    { "--batch", "9", "the run had batch = 8, now it is 9" }, { "--lr", "0.2", "lr = 0.1" },
+    { "--optimizer", "sgd(lr = 0.1, momentum = 0.9)", "momentum = 0, " }, { "--schedule", "cosine()", "over 100 epochs" },
+    { "--clip", "1", "clip = (none), now it is 1" }, { "--set", "unused=2", "hyper unused = 0.5, now it is 2" },
+    { "--freeze", "b", "params that learn = W, b, now it is W" }, { "--init", "a.safetensors", "param 'T', which does not learn" },
+    { "--seed", "3", "seed = 0" }, { "--shuffle", "false", "shuffle = true" }, { "--split", "[0.5, 0.5]", "split = (none)" },
+};
+
+START_TEST(resume_refuses_another_run)
+{
+    Tensors t;
+    Err err;
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--epochs", "2", "--checkpoint", "c.safetensors", "--model",
+                               "a.safetensors", NULL), EXIT_FINE);
+    ck_assert_int_eq(tensors_read("a.safetensors", &t, &err), EXIT_FINE);
+    ((float *)tensors_find(&t, "T")->array.data)[0] = 2;
+    ck_assert_int_eq(tensors_write("a.safetensors", &t, &err), EXIT_FINE);
+    tensors_free(&t);
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--resume", "c.safetensors", other_runs[_i].flag, other_runs[_i].value,
+                               NULL), EXIT_USAGE);
+    ck_assert_msg(stderr_has(other_runs[_i].message), "%s", other_runs[_i].flag);
+}
+END_TEST
+
+static void damage(const char *path)
+{
+    FILE *f = fopen(path, "r+b");
+    ck_assert(f != NULL && fseek(f, -3, SEEK_END) == 0);
+    fputc('!', f);
+    fclose(f);
+}
+
+/* A damaged checkpoint must not push out the good one before it. */
+START_TEST(good_checkpoint_outlives_a_damaged_one)
+{
+    static char before[1 << 16], after[1 << 16];
+    size_t n, m;
+    for (int epochs = 2; epochs <= 3; epochs++)
+        ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--epochs", epochs == 2 ? "2" : "3", "--checkpoint", "c.safetensors",
+                                   NULL), EXIT_FINE);
+    read_file("c.safetensors.old", before, sizeof before, &n);
+    damage("c.safetensors");
+    ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--epochs", "4", "--resume", "c.safetensors", "--checkpoint",
+                               "c.safetensors", NULL), EXIT_FINE);
+    ck_assert(stderr_has("going on from c.safetensors.old"));
+    read_file("c.safetensors.old", after, sizeof after, &m);
+    ck_assert(n == m && memcmp(before, after, n) == 0);
 }
 END_TEST
 
@@ -357,9 +553,25 @@ START_TEST(check_grad_tells_right_from_wrong)
     ck_assert_int_eq(run_model(&fake_bowl, "check-grad", NULL), EXIT_FINE);
     ck_assert(printed_value("x") < 1e-9);
     ck_assert_int_eq(run_model(&fake_factorise, "check-grad", "--data", "flowers.csv", NULL), EXIT_FINE);
-    ck_assert_int_eq(run_model(&fake_logistic, "check-grad", "--data", "flowers.csv", NULL), EXIT_FINE);
+    ck_assert_int_eq(run_model(&fake_logistic, "check-grad", "--data", "flowers.csv", NULL), EXIT_USAGE);
+    ck_assert(stderr_has("adc run --precision=f64 logistic.ad -- check-grad"));
     ck_assert_int_eq(run_model(&wrong, "check-grad", NULL), EXIT_GRADIENT);
     ck_assert(stderr_has("the gradient in 'y'"));
+}
+END_TEST
+
+static void nan_eval(AdRun *run)
+{
+    run->loss[0] = -NAN;
+}
+
+START_TEST(nan_has_no_sign)
+{
+    AdModel model = fake_bowl;
+    model.eval = nan_eval;
+    ck_assert_int_eq(run_model(&model, "eval", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert_str_eq(printed, "loss nan\nf nan\n");
+    ck_assert(file_has("r.html", ">nan<"));
 }
 END_TEST
 
@@ -392,6 +604,10 @@ int main(void)
     tcase_add_loop_test(spec, schedule_at, 0, ROWS(schedules_at));
     tcase_add_checked_fixture(train, setup, teardown);
     tcase_add_loop_test(train, flag_is_refused, 0, ROWS(bad_flags));
+    tcase_add_loop_test(train, combination_is_refused, 0, ROWS(bad_combinations));
+    tcase_add_test(train, help_shows_what_is_in_force);
+    tcase_add_test(train, one_restart_alone);
+    tcase_add_test(train, files_are_probed_and_all_tried);
     tcase_add_loop_test(train, optimizer_follows_pytorch, 0, ROWS(trajectories));
     tcase_add_test(train, lbfgs_finds_the_minimum);
     tcase_add_test(train, lm_finds_the_curve);
@@ -402,10 +618,16 @@ int main(void)
     tcase_add_test(train, predict_writes_labels);
     tcase_add_test(train, predict_needs_no_targets);
     tcase_add_test(train, batches_pass_over_all_rows);
+    tcase_add_test(train, tol_stops_when_the_loss_stands_still);
+    tcase_add_test(train, patience_keeps_the_best);
+    tcase_add_test(train, resume_within_an_epoch);
     tcase_add_test(train, resume_changes_nothing);
+    tcase_add_loop_test(train, resume_refuses_another_run, 0, ROWS(other_runs));
+    tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
+    tcase_add_test(train, nan_has_no_sign);
     tcase_add_test(train, init_must_fit);
     tcase_add_test(train, info_and_help_need_no_data);
     suite_add_tcase(suite, spec);

@@ -77,6 +77,8 @@ table nan_not_declared_missing 'a,b,species\n1,nan,x\n0,1,y\n'
 table infinity_in_a_table 'a,b,species\n1,inf,x\n0,1,y\n'
 table quote_not_closed 'a,b,species\n1,"0,x\n0,1,y\n'
 table text_behind_a_quote 'a,b,species\n1,"0"1,x\n0,1,y\n'
+table label_of_blanks 'a,b,species\n1,0,x\n0,1,  \n'
+table column_twice 'a,b,a,species\n1,0,1,x\n0,1,0,y\n'
 table header_alone 'a,b,species\n'
 table empty_file ''
 table assertion_about_data 'a,b,species\n900000,1,x\n200000,1,y\n'
@@ -134,6 +136,17 @@ printf '\007\000\000\000\000\000\000\000' >>at.npy
 trains index_from_data_past_the_end pick --data at=at.npy --data x=r.npy
 trains divisor_from_data_that_is_0 share --data at=at.npy --data x=r.npy
 
+npy far "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }" 16
+printf '\000\000\000\000\000\000\001\000' >>far.npy
+trains npy_label_beyond_reason ratings --data u=far.npy --data r=r.npy
+trains dim_beyond_memory ratings --data u=u.npy --data r=r.npy --dim users=1000000000000
+trains dim_beyond_64_bits ratings --data u=u.npy --data r=r.npy --dim users=8000000000000000000
+{ seq 999 | sed 's/.*/1 1:1/' && echo '1 2147483647:1'; } >wide.libsvm
+trains libsvm_beyond_memory fit --data X=wide.libsvm --data y=good.csv#species
+printf '1 1:1\n1 1e300:1\n' >place.libsvm
+trains libsvm_place_out_of_range fit --data X=place.libsvm --data y=good.csv#species
+trains restarts_beyond_reason ratings --data u=u.npy --data r=r.npy --restarts 1e12
+
 # ---- safetensors
 
 params() {
@@ -166,6 +179,8 @@ flags() {
   shift
   trains "$name" fit --data good.csv "$@"
 }
+printf '\075\000\000\000\000\000\000\000{"__metadata__":{"adc.model":"fit","adc.hyper.decay":"much"}}' >meta.safetensors
+flags init_with_a_hyper_of_text --init meta.safetensors
 flags unknown_flag --epocks 5
 flags unknown_short_flag -e 5
 flags flag_without_its_value --epochs
