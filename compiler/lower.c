@@ -75,6 +75,8 @@ Symbol *find_global(Module *m, const char *name, int limit) {
     return NULL;
 }
 
+Symbol *lookup_local(Lower *L, const char *name) { return L->scope ? find_local(L->scope->symbols, name) : NULL; }
+
 Symbol *lookup(Lower *L, const char *name) {
     Module *m = L->module;
     int limit = 1 << 30;

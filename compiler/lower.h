@@ -70,6 +70,7 @@ typedef struct {
     int nested;                         /* expressions around this one */
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
+    bool guessing;                      /* of the shape of a recurrence's step: a state without axes may be a row in '@' */
     const Ast *ended;                   /* the last reduction in brackets of this statement: its indices are known no more */
     VEC(const char *) unknown;          /* names that were reported */
     bool guessed;                       /* the last unknown name resembles one that is known */
@@ -173,6 +174,7 @@ Val call_grad(Lower *, const Ast *), call_jvp(Lower *, const Ast *), call_hvp(Lo
 
 /* lower.c */
 Symbol *lookup(Lower *, const char *name);
+Symbol *lookup_local(Lower *, const char *name);                /* in the innermost scope alone */
 Symbol *find_global(Module *, const char *name, int limit);     /* of those declared before the limit */
 Symbol *declare(Lower *, const char *name, Span, SymbolKind);   /* an error and NULL when it is there already */
 Symbol *declare_global(Lower *, const char *name, Span, SymbolKind);

@@ -283,6 +283,8 @@ static bool bind_sizes(Lower *L, const Ast *fn, const Ast *arg, Val *v, const As
     int k = 0;
     for (const Ast *i = arg->items; i; i = i->next, k++) {
         Symbol *s = i->kind == AST_NAME ? lookup(L, i->text) : NULL;
+        if (s && s->kind != SYM_DIM && s->kind != SYM_BAD && !lookup_local(L, i->text))      /* a value above may be called as a size is */
+            s = NULL;
         if (i->kind == AST_NAME && !s) {
             Symbol *size = declare(L, i->text, i->span, SYM_DIM);
             Dim *d = NEW(ctx, Dim);
@@ -454,7 +456,8 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
         Node *node = nodes && k < n ? nodes[k] : NULL;
         if (!v.bad && arg->bracketed && !bind_sizes(L, def, arg, &v, call))
             v = val_bad();
-        if (!v.bad && (keep ? v.type == T_REAL : !trivial(v.body))) {
+        bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
+        if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body))) {
             v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
         }
         bound[k] = v;

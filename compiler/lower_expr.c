@@ -195,10 +195,20 @@ static void matmul_error(Lower *L, const Val *a, const Val *b, int ka, int kb, c
     note_dims(L, a, b);
 }
 
+/* While the shape of a recurrence's step is guessed its state is a scalar: in a product with a matrix, a row or a column. */
+static Val guessed_product(const Val *a, const Val *b, Lower *L) {
+    Val v = val_scalar(ex_real(L->ctx, 0));
+    v.rank = 1;
+    v.axis[0] = a->rank == 0 ? b->axis[1] : a->axis[0];
+    return v;
+}
+
 /* a[.., k] @ b[k, ..]: the last axis of a against the first of b. */
 OWN_FRAME Val val_matmul(Lower *L, Val a, Val b, const Ast *ast) {
     if (a.bad || b.bad)
         return val_bad();
+    if (L->guessing && ((a.rank == 0 && b.rank == 2) || (a.rank == 2 && b.rank == 0)))
+        return guessed_product(&a, &b, L);
     if (a.rank < 1 || b.rank < 1 || b.rank > 2 || (a.rank > 2 && b.rank != 2)) {
         ERR(L, ast->span, "E0203", "'@' takes vectors and matrices, or any array with a matrix, not %s and %s", shape_text(L, &a), shape_text(L, &b));
         if (!L->muted)

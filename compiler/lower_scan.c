@@ -9,8 +9,9 @@
 #include "lower.h"
 #include <string.h>
 
-typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; } Part;
-typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; } Scan;
+/* open: it starts from a scalar and names no axes of a step, so the step itself says what it fills. */
+typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; bool open; } Part;
+typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; bool grew; } Scan;
 
 /* A state has all variables in scope as axes, then its own index and the axes of a step. */
 static bool state_fits(Lower *L, int outer, int rank, Span at) {
@@ -196,7 +197,13 @@ static bool lower_part(Scan *s, Part *p) {
     }
     if (v.type == T_REAL && p->type != T_REAL) {
         p->type = T_REAL;                           /* it starts from an int and becomes real: lower again */
+        s->grew = true;
         return false;
+    }
+    if (p->open && L->guessing && v.rank > p->rest.rank) {
+        p->rest.rank = v.rank;
+        memcpy(p->rest.axis, v.axis, sizeof v.axis);
+        return !(s->grew = true);
     }
     Val shape = {0};
     if (v.rank != p->rest.rank) {
@@ -274,6 +281,26 @@ static void settle_types(Scan *s) {
     L->muted = muted;
 }
 
+/* let h[t in T] from 0 = tanh(x[t] + h[t-1] @ W): the step is lowered with h a scalar, silently, for its shape. */
+static void settle_shapes(Scan *s) {
+    Lower *L = s->L;
+    Scope *outer = L->scope;
+    bool muted = L->muted, any = false;
+    int asserts = L->graph->asserts.n;
+    for (int k = 0; k < s->n; k++)
+        any |= s->part[k].open;
+    L->muted = L->guessing = true;
+    for (int rounds = 0; any && rounds < 2 * s->n + 1; rounds++) {
+        s->grew = false;
+        lower_parts(s);
+        unwind(s, outer);
+        L->graph->asserts.n = asserts;
+        any = s->grew;
+    }
+    L->muted = muted;
+    L->guessing = false;
+}
+
 static void declare_parts(Scan *s, Scope *outer) {
     Lower *L = s->L;
     Val closed[128];
@@ -323,8 +350,10 @@ static bool run_scan(Scan *s) {
             p->type = p->init.type == T_BOOL ? T_INT : p->init.type;
             if (!step_shape(L, p))
                 p->init = val_bad();
+            p->open = !p->init.bad && p->rest.rank == 0 && !p->let->items->next;
         }
     }
+    settle_shapes(s);
     settle_types(s);
     fine &= lower_parts(s);
     declare_parts(s, outer);
