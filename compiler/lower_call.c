@@ -232,7 +232,7 @@ OWN_FRAME static Val call_min_max(Lower *L, const Ast *a) {
 
 /* ---------------------------------------------------------------- functions of the model and the library */
 
-enum { MAX_EXPANSIONS = 20000 };
+enum { MAX_EXPANSIONS = 20000, MAX_DEPTH = 200 };
 
 static bool mentions(const Ast *a, const char *const *names, int n) {
     if (!a)
@@ -437,8 +437,11 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     }
     if (L->exhausted)                               /* said once */
         return val_bad();
-    if (++L->expansions > MAX_EXPANSIONS || L->depth > 200) {
-        ERR(L, call->span, "E0219", "functions expanded too deeply or too often at '%s'", def->text);
+    if (++L->expansions > MAX_EXPANSIONS || L->depth > MAX_DEPTH) {
+        if (L->depth > MAX_DEPTH)
+            ERR(L, call->span, "E0219", "functions stand in functions more than %d deep at '%s'", MAX_DEPTH, def->text);
+        else
+            ERR(L, call->span, "E0219", "functions are expanded more than %d times at '%s'", MAX_EXPANSIONS, def->text);
         L->exhausted = !L->muted;
         return val_bad();
     }
