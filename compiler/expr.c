@@ -9,8 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BUCKETS = 1 << 14 };
-struct ExTable { const Ex *bucket[BUCKETS]; int count; };
+struct ExTable { Ex **bucket; uint64_t buckets; int count; };      /* a power of two, as many as expressions at least */
 
 typedef struct { const char *name; int nargs; char result; int props; const char *text; } OpRow;
 static const OpRow rows[OP_COUNT] = {
@@ -63,12 +62,29 @@ static bool same(const Ex *a, const Ex *b) {
     return true;
 }
 
+static Ex **slot_of(const ExTable *t, uint64_t hash) { return &t->bucket[hash & (t->buckets - 1)]; }
+
+static void grow(Ctx *ctx, ExTable *t) {
+    const ExTable old = *t;
+    t->buckets = old.buckets ? 4 * old.buckets : 1 << 14;
+    t->bucket = NEWN(ctx, Ex *, t->buckets);
+    for (uint64_t k = 0; k < old.buckets; k++)
+        for (Ex *e = old.bucket[k], *next; e; e = next) {
+            Ex **slot = slot_of(t, e->hash);
+            next = e->chain;
+            e->chain = *slot;
+            *slot = e;
+        }
+}
+
 static const Ex *intern(Ctx *ctx, Ex e, const Ex *const *arg) {
     if (!ctx->exprs)
         ctx->exprs = NEW(ctx, ExTable);
+    if ((uint64_t)ctx->exprs->count >= ctx->exprs->buckets)
+        grow(ctx, ctx->exprs);
     e.arg = arg;
     e.hash = hash_of(&e);
-    const Ex **slot = &ctx->exprs->bucket[e.hash % BUCKETS];
+    Ex **slot = slot_of(ctx->exprs, e.hash);
     for (const Ex *old = *slot; old; old = old->chain)
         if (same(old, &e))
             return old;

@@ -56,7 +56,7 @@ struct Ex {
     Node *node;
     Span span;              /* of OP_CHECK, OP_DIVISOR */
     bool has_var, has_read, has_guarded;    /* somewhere below: OP_VAR; READ, READ_IF; READ_IF, CHECK, DIVISOR */
-    const Ex *chain;        /* hash table */
+    Ex *chain;              /* hash table */
     uint64_t hash;
 };
 

@@ -1,6 +1,7 @@
 /* lower.h: what the files of the lowering share: lower.c (names, files), lower_decl.c and lower_let.c (statements), values.c
  * (shapes), lower_expr.c (expressions), lower_index.c (indexing, comprehensions), lower_scan.c (recurrences), lower_reduce.c
- * (reductions), lower_call.c (functions), lower_library.c (built-in ones), lower_grad.c (derivatives). */
+ * (reductions), lower_call.c (functions), lower_body.c (their names),
+ * lower_library.c (built-in ones), lower_grad.c (derivatives). */
 #ifndef ADC_LOWER_H
 #define ADC_LOWER_H
 

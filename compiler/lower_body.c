@@ -29,9 +29,8 @@ static void open_indices(Lower *L, const Ast *items) {
     }
 }
 
-static void check_call(Lower *L, const Ast *a) {
-    call_is_known(L, a);
-    for (const Ast *arg = a->items; arg; arg = arg->next)
+static void check_arguments(Lower *L, const Ast *call) {
+    for (const Ast *arg = call->items; arg; arg = arg->next)
         check(L, arg->kind == AST_ARG ? arg->a : arg);
 }
 
@@ -48,7 +47,8 @@ static void check(Lower *L, const Ast *a) {
         check(L, a);
         break;
     case AST_CALL:
-        check_call(L, a);
+        call_is_known(L, a);
+        check_arguments(L, a);
         break;
     case AST_REDUCE:
         open_indices(L, a->items);
@@ -75,7 +75,9 @@ static void check_let(Lower *L, const Ast *let, bool known) {
     open_indices(L, let->items);
     if (let->from && !known)                            /* a recurrence knows itself */
         declare(L, let->text, let->name_span, SYM_BAD);
-    if (let->a)
+    if (let->op == '~' && let->a)                       /* of a draw, its arguments */
+        check_arguments(L, let->a);
+    else if (let->a)
         check(L, let->a);
     L->scope = scope;
     L->naming = naming;

@@ -232,7 +232,7 @@ OWN_FRAME static Val call_min_max(Lower *L, const Ast *a) {
 
 /* ---------------------------------------------------------------- functions of the model and the library */
 
-enum { MAX_EXPANSIONS = 20000 };
+enum { MAX_EXPANSIONS = 20000, MAX_DEPTH = 200 };
 
 static bool mentions(const Ast *a, const char *const *names, int n) {
     if (!a)
@@ -350,6 +350,14 @@ static bool lower_block(Lower *L, const Ast *statements) {
     return fine;
 }
 
+static int count_parameters(const Ast *fn, int *needed) {
+    int n = 0;
+    *needed = 0;
+    for (const Ast *arg = fn->items; arg; arg = arg->next, n++)
+        *needed += !arg->a;
+    return n;
+}
+
 /* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
 OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
     Ctx *ctx = L->ctx;
@@ -431,8 +439,11 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     }
     if (L->exhausted)                               /* said once */
         return val_bad();
-    if (++L->expansions > MAX_EXPANSIONS || L->depth > 200) {
-        ERR(L, call->span, "E0219", "functions expanded too deeply or too often at '%s'", def->text);
+    if (++L->expansions > MAX_EXPANSIONS || L->depth > MAX_DEPTH) {
+        if (L->depth > MAX_DEPTH)
+            ERR(L, call->span, "E0219", "functions stand in functions more than %d deep at '%s'", MAX_DEPTH, def->text);
+        else
+            ERR(L, call->span, "E0219", "functions are expanded more than %d times at '%s'", MAX_EXPANSIONS, def->text);
         L->exhausted = !L->muted;
         return val_bad();
     }
@@ -448,10 +459,11 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     bool keep = def->vjp || mentions(def->a, derivative_calls, 3);
     for (const Ast *s = def->clauses; s; s = s->next)
         keep |= mentions(s, derivative_calls, 3);
-    Val *bound = NEWN(ctx, Val, MAX_ARGS);
+    int needed;
+    Val *bound = NEWN(ctx, Val, count_parameters(def, &needed) + 1);
     bool fine = true;
     int k = 0;
-    for (const Ast *arg = def->items; arg && k < MAX_ARGS; arg = arg->next, k++) {
+    for (const Ast *arg = def->items; arg; arg = arg->next, k++) {
         Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
         Node *node = nodes && k < n ? nodes[k] : NULL;
         if (!v.bad && arg->bracketed && !bind_sizes(L, def, arg, &v, call))
@@ -482,14 +494,6 @@ static const Ast *parameter(const Ast *fn, const char *name, int *place) {
         if (strcmp(arg->text, name) == 0)
             return arg;
     return NULL;
-}
-
-static int count_parameters(const Ast *fn, int *needed) {
-    int n = 0;
-    *needed = 0;
-    for (const Ast *arg = fn->items; arg; arg = arg->next, n++)
-        *needed += !arg->a;
-    return n;
 }
 
 static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
@@ -560,7 +564,13 @@ static Node *node_of_arg(Lower *L, const Ast *a) {
 }
 
 OWN_FRAME static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
-    Val *args = NEWN(L->ctx, Val, MAX_ARGS);            /* not on the stack, where calls within calls would fill it */
+    if (fn->wrong) {                                    /* its arguments' own mistakes */
+        for (const Ast *a = call->items; a; a = a->next)
+            lower_expr(L, a->kind == AST_ARG ? a->a : a);
+        return val_bad();
+    }
+    int needed, n = count_parameters(fn->fn, &needed);
+    Val *args = NEWN(L->ctx, Val, n + 1);               /* not on the stack, where calls within calls would fill it */
     bool given[MAX_ARGS] = {0};
     Node *nodes[MAX_ARGS] = {0};
     if ( !bind_arguments(L, fn, call, args, given, NULL, 0))
@@ -574,7 +584,7 @@ OWN_FRAME static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
             at++;
         nodes[place] = node_of_arg(L, a->kind == AST_ARG ? a->a : a);
     }
-    return expand(L, fn, call, args, given, nodes, MAX_ARGS);
+    return expand(L, fn, call, args, given, nodes, n);
 }
 
 /* A library function with its first n arguments already lowered; the rest of the call by name. */
@@ -582,7 +592,8 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
     Symbol *fn = std_function(L, name);
     if (!fn)
         bug(L->ctx, "std.ad has no function '%s'", name);
-    Val *all = NEWN(L->ctx, Val, MAX_ARGS);
+    int needed, count = count_parameters(fn->fn, &needed);
+    Val *all = NEWN(L->ctx, Val, count + 1);
     bool given[MAX_ARGS] = {0};
     for (int k = 0; k < n; k++) {
         all[k] = args[k];
@@ -595,7 +606,7 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
         all[place] = lower_expr(L, a->a);
         given[place] = true;
     }
-    return expand(L, fn, call, all, given, NULL, MAX_ARGS);
+    return expand(L, fn, call, all, given, NULL, count);
 }
 
 /* softmax(x, over = -1) and the like: a vector function along one axis. */

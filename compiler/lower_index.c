@@ -342,8 +342,11 @@ static int consumed(const Ast *items) {
 /* What base[items] is, axis by axis: result axes first, then the map of base's axes. */
 static Val apply_items(Lower *L, const Val *base, const Ast *items, const char *of, Span span) {
     Ctx *ctx = L->ctx;
-    Item *item = NEWN(ctx, Item, 2 * MAX_RANK);
     int n = 0, axis = 0, gathers = 0;
+    for (const Ast *i = items; i && n < 2 * MAX_RANK; i = i->next)
+        n++;
+    Item *item = NEWN(ctx, Item, n);                /* not on the stack: indices stand in indices */
+    n = 0;
     bool fine = true;
     if (consumed(items) > base->rank) {
         ERR(L, span, "E0210", "'%s' has %d ax%s, and %d indices were given", of, base->rank, base->rank == 1 ? "is" : "es", consumed(items));

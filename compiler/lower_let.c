@@ -220,7 +220,7 @@ bool lower_fn(Lower *L, const Ast *a) {
         }
     if (s) {
         s->fn = a;
-        s->wrong = !L->module->is_std && !check_body(L, s);
+        s->wrong = !L->module->is_std && (!check_body(L, s) || !fine);
         fine &= !s->wrong;
     }
     return fine;

@@ -147,10 +147,13 @@ static bool axis_number(Lower *L, const Ast *a, int rank, int *axis) {
 static Val call_concat(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     static const char *const named[] = {"axis"};
-    Val *part = NEWN(ctx, Val, MAX_ARGS);
     int n = 0, axis = 0;
     if (!plain_args(L, a, 1, MAX_ARGS, named, 1))
         return val_bad();
+    for (const Ast *arg = a->items; arg; arg = arg->next)
+        n++;
+    Val *part = NEWN(ctx, Val, n);
+    n = 0;
     bool bad = false;
     Type type = T_BOOL;
     for (; nth_arg(a, n); n++) {

@@ -220,8 +220,12 @@ Ast *make_dim(Parser *p, Span span, Ast *name, Ast *size, Ast *batch)
     ast->flag = batch != NULL;
     if (batch) {
         ast->op_span = batch->span;
-        if (strcmp(batch->text, "batch") != 0)
+        if (strcmp(batch->text, "batch") != 0) {            /* 'dim n m': the other one is a dim too */
             syntax_error(p, batch->span, "E0101", "unexpected '%s'; expected 'batch', '=', ',' or end of line", batch->text);
+            batch->kind = AST_POISON;
+            p->strays = list_add(p->strays, batch);
+            ast->flag = false;
+        }
     }
     return ast;
 }
@@ -449,6 +453,7 @@ List make_poison(Parser *p)
             break;
     }
     p->ranged = NULL;
+    p->strays = (List){0};
     p->spoke = p->broken = false;
     return list.first ? list : list_of(ast_new(p->ctx, AST_POISON, (Span){p->file, tokens->at[begin].begin, tokens->at[end].end}));
 }
@@ -479,6 +484,8 @@ List end_of_statement(Parser *p, List list)
     }
     if (p->broken)
         list = poisoned(list);
+    list = list_join(list, p->strays);
+    p->strays = (List){0};
     p->ranged = NULL;
     p->spoke = p->broken = false;
     return list;

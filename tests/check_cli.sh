@@ -148,9 +148,13 @@ awk 'BEGIN { print "fn f0(x) = x + 1"; for (i = 1; i < 190; i++) print "fn f" i 
 awk 'BEGIN { for (i = 0; i < 20000; i++) print "fn f" i "(x) = x" }' >many.ad
 awk 'BEGIN { printf "let a = [0"; for (i = 1; i < 5000; i++) printf ", " i; print "]\nmetric s = sum(a)" }' >literal.ad
 awk 'BEGIN { printf "param x[2, 2] = 1\nloss sum(x"; for (i = 0; i < 9000; i++) printf "\47"; print ")" }' >ticks.ad
+awk 'BEGIN { print "fn f0(x) = x + 1"; for (i = 1; i < 250; i++) print "fn f" i "(x) = f" i - 1 "(x)"; print "param w = 1\nloss f249(w)" }' >deep.ad
+awk 'BEGIN { print "fn f0(x) = x + 1"; for (i = 1; i < 20; i++) print "fn f" i "(x) = f" i - 1 "(x) + f" i - 1 "(x)"; print "param w = 1\nloss f19(w)" }' >often.ad
 for model in sum chain many literal; do
   expect "long: $model" 0 '' "$adc" check "$model.ad"
 done
+expect 'too deep'                 1 'more than 200 deep'                  "$adc" check deep.ad
+expect 'too often'                1 'more than 20000 times'               "$adc" check often.ad
 expect 'too long'                 1 'ticks.ad:2:10: error: nested too deeply' "$adc" check ticks.ad
 
 # 6. building and running
