@@ -116,7 +116,7 @@ static void add_libraries(Compile *c, Words *words, const RuntimePlace *runtime)
     if (!c->ctx->options.standalone)
         add_word(c, words, runtime->library);
     add_word(c, words, "-Wl,--gc-sections");                /* of the runtime, what the trainer does not reach */
-    add_word(c, words, "-Wl,-z,noseparate-code");           /* no page of the file is filled up with zeros */
+    add_word(c, words, "-Wl,-z,noseparate-code");           /* nor pages that only part code from constants */
     add_words(c, words, getenv("LDFLAGS"));
     add_word(c, words, "-lm");
     add_word(c, words, "-lpthread");

@@ -17,8 +17,9 @@
 /* The first rows are keys of the train block, in this order. */
 enum { ROW_DATA, ROW_OPTIMIZER, ROW_LR, ROW_EPOCHS, ROW_STEPS, ROW_BATCH, OPTION_KEYS = 18 };
 
-/* serves: first letters of the commands that the flag has an effect on; info shows what is in force */
-typedef struct { const char *name, *serves, *argument, *initial, *help; } OptionRow;
+/* serves: first letters of the commands that the flag has an effect on; info shows what is in force. Texts lie in the
+ * rows: pointers would have to be relocated and take as much room again. */
+typedef struct { char name[12], serves[8], argument[18], initial[18], help[83]; } OptionRow;
 
 static const OptionRow option_rows[] = {
     { "data", "tepcbi", "FILE | NAME=FILE", "", "where data comes from: one table, or an array by itself (NAME=FILE#COLUMNS)" },
@@ -39,22 +40,22 @@ static const OptionRow option_rows[] = {
     { "threads", "ti", "N", "", "threads for restarts (default: one a processor); results do not depend on it" },
     { "progress", "tepcbi", "WHEN", "auto", "auto, bar, lines or none" },
     { "on-nan", "ti", "WHAT", "stop", "stop or continue at a loss that is nan or inf" },
-    { "test", "te", "FILE | NAME=FILE", NULL, "data of its own for the test values" },
-    { "set", "tepcbi", "HYPER=X", NULL, "value of a hyperparameter" },
-    { "dim", "tepcb", "NAME=N", NULL, "size of a dim that data leaves open" },
-    { "init", "tepcb", "FILE", NULL, "initial params (.safetensors)" },
-    { "freeze", "tb", "NAMES", NULL, "params that stay as they are, separated by commas" },
-    { "restart", "t", "I", NULL, "run restart I alone, counted from 0" },
-    { "model", "te", "FILE", NULL, "write the trained params (.safetensors)" },
-    { "out", "tep", "NAME=FILE", NULL, "write an output (.npy or .csv)" },
-    { "grad", "e", "NAME=FILE", NULL, "write the gradient in a param (.npy or .csv)" },
-    { "report", "tep", "FILE", NULL, "write a page about the run (.html)" },
-    { "history", "t", "FILE", NULL, "write the loss of every epoch (.csv or .jsonl)" },
-    { "record", "tep", "FILE", NULL, "write what was run and found (.json)" },
-    { "checkpoint", "t", "FILE", NULL, "write the state of the run now and then, and when interrupted" },
-    { "resume", "t", "FILE", NULL, "go on from a checkpoint" },
-    { "quiet", "tepcbi", NULL, NULL, "no progress" },
-    { "help", "tepcbi", NULL, NULL, "this text" },
+    { "test", "te", "FILE | NAME=FILE", "", "data of its own for the test values" },
+    { "set", "tepcbi", "HYPER=X", "", "value of a hyperparameter" },
+    { "dim", "tepcb", "NAME=N", "", "size of a dim that data leaves open" },
+    { "init", "tepcb", "FILE", "", "initial params (.safetensors)" },
+    { "freeze", "tb", "NAMES", "", "params that stay as they are, separated by commas" },
+    { "restart", "t", "I", "", "run restart I alone, counted from 0" },
+    { "model", "te", "FILE", "", "write the trained params (.safetensors)" },
+    { "out", "tep", "NAME=FILE", "", "write an output (.npy or .csv)" },
+    { "grad", "e", "NAME=FILE", "", "write the gradient in a param (.npy or .csv)" },
+    { "report", "tep", "FILE", "", "write a page about the run (.html)" },
+    { "history", "t", "FILE", "", "write the loss of every epoch (.csv or .jsonl)" },
+    { "record", "tep", "FILE", "", "write what was run and found (.json)" },
+    { "checkpoint", "t", "FILE", "", "write the state of the run now and then, and when interrupted" },
+    { "resume", "t", "FILE", "", "go on from a checkpoint" },
+    { "quiet", "tepcbi", "", "", "no progress" },
+    { "help", "tepcbi", "", "", "this text" },
 };
 
 enum { OPTION_ROWS = sizeof option_rows / sizeof *option_rows };
@@ -461,7 +462,7 @@ static int option_flag(Options *o, const AdModel *m, int argc, char **argv, int 
     if (option_serves(o, &option_rows[row], err))
         return EXIT_USAGE;
     snprintf(where, sizeof where, "--%s", name);
-    if (!option_rows[row].argument) {
+    if (!option_rows[row].argument[0]) {
         if (text)
             return err_set(err, EXIT_USAGE, "%s takes no value", where);
         o->quiet |= strcmp(name, "quiet") == 0;
@@ -510,7 +511,7 @@ static int option_flags(Options *o, const AdModel *m, int argc, char **argv, int
                 row = option_row(name);
                 if (row < 0)
                     return option_unknown(name, err);
-                i += !equals && row >= 0 && option_rows[row].argument;
+                i += !equals && row >= 0 && option_rows[row].argument[0];
             }
         }
     return EXIT_FINE;
@@ -689,7 +690,7 @@ void options_help(const AdModel *m, const Options *o, FILE *f)
     for (int i = 0; i < OPTION_ROWS; i++) {
         const OptionRow *r = &option_rows[i];
         char left[48];
-        snprintf(left, sizeof left, "--%s %s", r->name, r->argument ? r->argument : "");
+        snprintf(left, sizeof left, "--%.11s %.17s", r->name, r->argument);
         if (i == OPTION_KEYS)
             fprintf(f, "\nfiles and the rest\n");
         fprintf(f, "  %-26s %s\n", left, r->help);

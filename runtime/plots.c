@@ -1,9 +1,9 @@
 /* plots.c: the figures of a report, each one SVG with a caption.
  *
  *     plot_curve        loss and validation loss by epoch, logarithmic when the losses span more than a factor of 30
- *     plot_histogram    one value over all restarts, its quartiles marked
- *     plot_scatter      an output of two columns, coloured (and shaped) by the labels that share its first axis
- *     plot_heat         a param, blue below zero and red above, stronger further away */
+ *     plot_histogram    how values spread, their quartiles marked
+ *     plot_scatter      points: an output of two columns, or one against data, by the labels that share its first axis
+ *     plot_heat         an array, blue below zero and red above, stronger further away */
 #include "rt.h"
 
 #include <float.h>
@@ -83,8 +83,9 @@ void plot_curve(FILE *f, const Results *r)
     fprintf(f, "%s%s</figcaption></figure>", y.log ? ", logarithmic" : "", r->restarts > 1 ? ", of the best restart" : "");
 }
 
-/* ---- one value over restarts ---- */
+/* ---- how values spread ---- */
 
+/* Over the bars: the middle half and the median are what one looks for. */
 static void histogram_marks(FILE *f, const Summary *s, const Axis *x, double top, double bottom)
 {
     const double mark[] = { s->q1, s->median, s->q3 };
@@ -94,64 +95,51 @@ static void histogram_marks(FILE *f, const Summary *s, const Axis *x, double top
         fprintf(f, "<path class=\"%s\" d=\"M%.1f %.1fV%.1f\"/>", i == 1 ? "median" : "quartile", axis_place(x, mark[i]), top, bottom);
 }
 
-void plot_histogram(FILE *f, const Results *r, int value)
+/* The finite ones of n values, which come out sorted. */
+void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
 {
     enum { MOST = 48 };
-    const double width = 400, height = 230, left = 18, right = 382, top = 12, bottom = 188;
-    Summary s = results_summary(r, value);
-    double low = DBL_MAX, high = -DBL_MAX;
+    const double width = 400, height = 230, left = 46, right = 388, top = 12, bottom = 196;
     int64_t count[MOST] = { 0 }, finite = 0, most = 1;
-    for (int64_t i = 0; i < r->done; i++) {
-        double v = r->value[i * r->nvalues + value];
-        if (isfinite(v)) {
-            low = fmin(low, v);
-            high = fmax(high, v);
-            finite++;
-        }
-    }
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(v[i]))
+            v[finite++] = v[i];
     if (finite == 0)
         return;
+    Summary s = summary_of(v, finite);
     int bins = (int)fmin(MOST, fmax(8, 2.5 * cbrt((double)finite)));
-    Axis x = axis_of(low, high, spans_decades(low, high), left, right);
-    for (int64_t i = 0; i < r->done; i++) {
-        double v = r->value[i * r->nvalues + value];
-        if (!isfinite(v))
-            continue;
-        int k = (int)((axis_place(&x, v) - left) / (right - left) * bins);
+    Axis x = axis_of(s.min, s.max, spans_decades(s.min, s.max), left, right);
+    for (int64_t i = 0; i < finite; i++) {
+        int k = (int)((axis_place(&x, v[i]) - left) / (right - left) * bins);
         k = k < 0 ? 0 : k >= bins ? bins - 1 : k;
         most = ++count[k] > most ? count[k] : most;
     }
+    Axis y = { 0, fmax(1.05 * (double)most, 4.2), bottom, top, false };      /* no halves between the ticks */
     fputs("<figure>", f);
-    svg_open(f, width, height, r->name[value]);
-    if (isfinite(s.q1) && isfinite(s.q3))
-        histogram_marks(f, &s, &x, top, bottom);
+    svg_open(f, width, height, name);
+    svg_y_axis(f, &y, left, right);
     for (int k = 0; k < bins; k++) {
-        double step = (right - left) / bins, tall = (bottom - top - 8) * (double)count[k] / (double)most;
+        double step = (right - left) / bins, tall = bottom - axis_place(&y, (double)count[k]);
         if (count[k])
             fprintf(f, "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", left + k * step + 0.5,
                     bottom - tall, step - 1, tall);
     }
+    histogram_marks(f, &s, &x, top, bottom);
     svg_x_axis(f, &x, bottom, bottom, NULL);
     fputs("</svg><figcaption><b>", f);
-    html_text(f, r->name[value]);
-    fputs("</b> median ", f);
+    html_text(f, name);
+    fputs("</b> counts; median ", f);
     html_number(f, s.median, 5);
     fputs(", quartiles ", f);
     html_number(f, s.q1, 5);
     fputs(" and ", f);
     html_number(f, s.q3, 5);
-    if (finite < r->done)
-        fprintf(f, "; %lld not finite", (long long)(r->done - finite));
+    if (finite < n)
+        fprintf(f, "; %lld not finite", (long long)(n - finite));
     fputs("</figcaption></figure>", f);
 }
 
-/* ---- two columns ---- */
-
-bool plot_is_scatter(const Results *r, int output)
-{
-    const Array *a = &r->output[output];
-    return a->data && r->model->outputs[output].type == AD_REAL && a->rank == 2 && a->shape[1] == 2 && a->shape[0] > 2;
-}
+/* ---- points ---- */
 
 /* Colour never stands alone: each of the first classes has a shape of its own as well. */
 /* The first ten classes have colours of their own, the next ten the same in other shapes. */
@@ -165,19 +153,15 @@ static void scatter_point(FILE *f, double x, double y, int64_t class, bool many)
     fprintf(f, "<use href=\"#%c%d\" class=\"c%d\" x=\"%.1f\" y=\"%.1f\"/>", many ? 's' : 'm', class_shape(class), (int)(class % 10), x, y);
 }
 
-static void scatter_bounds(const Array *a, double low[2], double high[2])
+static Axis scatter_axis(const Array *a, int64_t step, int64_t from, double start, double end)
 {
-    for (int c = 0; c < 2; c++) {
-        low[c] = DBL_MAX;
-        high[c] = -DBL_MAX;
-        for (int64_t i = 0; i < a->shape[0]; i++) {
-            double v = array_get(a, 2 * i + c);
-            if (isfinite(v)) {
-                low[c] = fmin(low[c], v);
-                high[c] = fmax(high[c], v);
-            }
-        }
+    double low = DBL_MAX, high = -DBL_MAX;
+    for (int64_t i = from; i < array_count(a); i += step) {
+        double v = array_get(a, i);
+        low = isfinite(v) ? fmin(low, v) : low;
+        high = isfinite(v) ? fmax(high, v) : high;
     }
+    return low > high ? axis_of(0, 1, false, start, end) : axis_of(low, high, false, start, end);
 }
 
 static void scatter_legend(FILE *f, const Classes *c)
@@ -194,65 +178,58 @@ static void scatter_legend(FILE *f, const Classes *c)
     fputs("</div>", f);
 }
 
-void plot_scatter(FILE *f, const Results *r, int output)
+/* The second column of an output against its first, or, when `given` is not NULL, an output against what the data has in
+ * its place, with the diagonal on which they would agree. */
+void plot_scatter(FILE *f, const Results *r, int output, const Array *given, const char *given_name)
 {
     const double width = 440, height = 396, left = 50, right = 428, top = 10, bottom = 366;
-    const Array *a = &r->output[output];
-    const AdOutput *o = &r->model->outputs[output];
-    double low[2], high[2];
-    char about[300];
+    const Array *a = &r->output[output], *b = given ? given : a;
+    int64_t n = a->shape[0], step = given ? 1 : 2, second = given ? 0 : 1, stride = n > 4000 ? (n + 3999) / 4000 : 1;
+    char text[400];
     Classes classes;
-    scatter_bounds(a, low, high);
-    if (low[0] > high[0] || low[1] > high[1])
-        return;
-    Axis x = axis_of(low[0], high[0], false, left, right), y = axis_of(low[1], high[1], false, bottom, top);
-    int64_t stride = a->shape[0] > 4000 ? (a->shape[0] + 3999) / 4000 : 1;
+    Axis x = scatter_axis(b, step, 0, left, right), y = scatter_axis(a, step, second, bottom, top);
     classes_open(&classes, r, output);
-    snprintf(about, sizeof about, "%s, second column against first", o->name);
+    snprintf(text, sizeof text, "%s%.200s%s", given ? "against " : "second column against first", given ? given_name : "",
+             stride > 1 ? ", a sample of the rows" : "");
     fputs("<figure>", f);
-    svg_open(f, width, height, about);
+    svg_open(f, width, height, text);
     svg_y_axis(f, &y, left, right);
     svg_x_axis(f, &x, top, bottom, NULL);
-    for (int64_t i = 0; i < a->shape[0]; i += stride) {
-        double u = array_get(a, 2 * i), v = array_get(a, 2 * i + 1);
+    double low = fmax(x.low, y.low), high = fmin(x.high, y.high);
+    if (given && low < high)
+        fprintf(f, "<path class=\"axis\" d=\"M%.1f %.1fL%.1f %.1f\"/>", axis_place(&x, low), axis_place(&y, low), axis_place(&x, high),
+                axis_place(&y, high));
+    for (int64_t i = 0; i < n; i += stride) {
+        double u = array_get(b, step * i), v = array_get(a, step * i + second);
         if (isfinite(u) && isfinite(v))
-            scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0, a->shape[0] > 400);
+            scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0, n > 400);
     }
     fputs("</svg>", f);
-    plot_caption(f, o->name, stride > 1 ? "second column against first, a sample of the rows" : "second column against first");
+    plot_caption(f, r->model->outputs[output].name, text);
     scatter_legend(f, &classes);
     classes_close(&classes);
     fputs("</figure>", f);
 }
 
-/* ---- params ---- */
+/* ---- matrices ---- */
 
-/* The mean of a block of cells: a large param is shown coarser, never in part. */
-static double heat_cell(const void *x, int f64, int64_t columns, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
+/* The mean of a block of cells: a large array is shown coarser, never in part. */
+static double heat_cell(const Array *a, int64_t columns, int64_t r0, int64_t r1, int64_t c0, int64_t c1)
 {
     double sum = 0;
     for (int64_t i = r0; i < r1; i++)
         for (int64_t j = c0; j < c1; j++)
-            sum += real_get(f64, x, i * columns + j);
+            sum += array_get(a, i * columns + j);
     return sum / (double)((r1 - r0) * (c1 - c0));
 }
 
-static void heat_shape(char *text, size_t size, const Results *r, int param)
+static void heat_caption(FILE *f, const char *name, const Array *a, double low, double high, bool turned, bool coarse)
 {
-    const AdParam *p = &r->model->params[param];
-    size_t n = 0;
-    text[0] = 0;
-    for (int i = 0; i < p->rank && n + 24 < size; i++)
-        n += (size_t)snprintf(text + n, size - n, "%s%lld", i ? " \xc3\x97 " : "", (long long)r->session->part[PART_TRAIN].dims[p->axes[i]]);
-}
-
-static void heat_caption(FILE *f, const Results *r, int param, double low, double high, bool turned, bool coarse)
-{
-    char shape[200];
-    heat_shape(shape, sizeof shape, r, param);
     fputs("<figcaption><b>", f);
-    html_text(f, r->model->params[param].name);
-    fprintf(f, "</b> %s%s", shape, *shape ? ", " : "");
+    html_text(f, name);
+    fputs("</b> ", f);
+    for (int i = 0; i < a->rank; i++)
+        fprintf(f, "%lld%s", (long long)a->shape[i], i + 1 < a->rank ? " \xc3\x97 " : ", ");
     html_number(f, low, 4);
     if (high > low) {
         fputs(" to ", f);
@@ -263,20 +240,14 @@ static void heat_caption(FILE *f, const Results *r, int param, double low, doubl
     fputs("</figcaption>", f);
 }
 
-void plot_heat(FILE *f, const Results *r, int param)
+void plot_heat(FILE *f, const char *name, const Array *a)
 {
     enum { MOST_ROWS = 24, MOST_CELLS = 1600 };
-    const AdParam *p = &r->model->params[param];
-    const int64_t *dims = r->session->part[PART_TRAIN].dims;
-    const void *x = r->param[param];
-    int f64 = r->model->f64;
-    int64_t columns = p->rank ? dims[p->axes[p->rank - 1]] : 1, rows = 1;
-    double low = DBL_MAX, high = -DBL_MAX;
-    for (int i = 0; i + 1 < p->rank; i++)
-        rows *= dims[p->axes[i]];
+    int64_t columns = a->rank ? a->shape[a->rank - 1] : 1, rows = columns ? array_count(a) / columns : 0;
+    double low = INFINITY, high = -INFINITY;
     for (int64_t i = 0; i < rows * columns; i++) {
-        low = fmin(low, real_get(f64, x, i));
-        high = fmax(high, real_get(f64, x, i));
+        low = fmin(low, array_get(a, i));
+        high = fmax(high, array_get(a, i));
     }
     double most = fmax(fmax(fabs(low), fabs(high)), DBL_MIN);
     bool turned = rows > 3 * columns;
@@ -286,21 +257,18 @@ void plot_heat(FILE *f, const Results *r, int param)
     double cell = fmin(26, 380.0 / (double)w), tall = fmin(26, fmax(cell, 48.0 / (double)h));
     double gap = cell > 5 ? 0.8 : 0;
     fputs("<figure>", f);
-    if (p->rank == 0) {                     /* a number needs no picture */
-        heat_caption(f, r, param, low, high, false, false);
-        fputs("</figure>", f);
-        return;
+    if (a->rank > 0) {                      /* a number needs no picture */
+        svg_open(f, 400, tall * (double)h + 8, name);
+        for (int64_t i = 0; i < h; i++)
+            for (int64_t j = 0; j < w; j++) {
+                int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
+                double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
+                fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.2f\"/>",
+                        v < 0 ? "neg" : "pos", 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap,
+                        isfinite(v) ? fabs(v) / most : 0.0);
+            }
+        fputs("</svg>", f);
     }
-    svg_open(f, 400, tall * (double)h + 8, p->name);
-    for (int64_t i = 0; i < h; i++)
-        for (int64_t j = 0; j < w; j++) {
-            int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
-            double v = turned ? heat_cell(x, f64, columns, c0, c1, r0, r1) : heat_cell(x, f64, columns, r0, r1, c0, c1);
-            fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.2f\"/>",
-                    v < 0 ? "neg" : "pos", 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap,
-                    isfinite(v) ? fabs(v) / most : 0.0);
-        }
-    fputs("</svg>", f);
-    heat_caption(f, r, param, low, high, turned, w < across || h < down);
+    heat_caption(f, name, a, low, high, turned, w < across || h < down);
     fputs("</figure>", f);
 }

@@ -9,8 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void report_count(FILE *f, int64_t n, const char *what)
+{
+    fprintf(f, " \xc2\xb7 %lld %s%s", (long long)n, what, n == 1 ? "" : "s");
+}
+
+/* 850 ms, 12.3 s */
+static void seconds_text(char *text, size_t size, double seconds)
+{
+    snprintf(text, size, seconds < 1 ? "%.3g ms" : seconds < 1000 ? "%.3g s" : "%.0f s", seconds < 1 ? 1e3 * seconds : seconds);
+}
+
 static void report_head(FILE *f, const Results *r)
 {
+    char text[256];
     const AdModel *m = r->model;
     const Options *o = r->options;
     fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -29,13 +41,18 @@ static void report_head(FILE *f, const Results *r)
         fputs(" \xc2\xb7 ", f);
         html_text(f, o->setting[1].value);
         if (r->restarts > 1)
-            fprintf(f, " \xc2\xb7 %lld restarts", (long long)r->done);
-        fprintf(f, " \xc2\xb7 %lld epochs%s", (long long)r->epochs_run, r->restarts > 1 ? " in all" : "");
+            report_count(f, r->done, "restart");
+        report_count(f, r->epochs_run, "epoch");
+        fputs(r->restarts > 1 ? " in all" : "", f);
         if (r->steps_run != r->epochs_run)
-            fprintf(f, " \xc2\xb7 %lld steps", (long long)r->steps_run);
+            report_count(f, r->steps_run, "step");
         fprintf(f, " \xc2\xb7 seed %llu \xc2\xb7 trained in ", (unsigned long long)o->seed);
-        html_number(f, r->train_seconds < 1 ? 1e3 * r->train_seconds : r->train_seconds, 3);
-        fputs(r->train_seconds < 1 ? " ms" : " s", f);
+        seconds_text(text, sizeof text, r->train_seconds);
+        fputs(text, f);
+    }
+    if (results_stopped(r, text, sizeof text)) {
+        fputs(" \xc2\xb7 stopped by ", f);
+        html_text(f, text);
     }
     fputs("</p>\n", f);
     if (r->message[0]) {
@@ -96,7 +113,7 @@ static void report_meaning(FILE *f, const AdModel *m, const char *name)
 static void report_values(FILE *f, const Results *r)
 {
     static const char *const columns[] = { "mean", "sd", "min", "lower quartile", "median", "upper quartile", "max" };
-    int digits = r->model->f64 ? 17 : 9;
+    int digits = r->restarts > 1 ? 9 : r->model->f64 ? 17 : 9;
     fputs("<div class=\"scroll\"><table><tr><th>name</th>", f);
     fprintf(f, "<th class=\"n\">%s</th>", r->restarts > 1 ? "best restart" : "value");
     for (int k = 0; k < 7 && r->restarts > 1; k++)
@@ -115,13 +132,22 @@ static void report_values(FILE *f, const Results *r)
             const double part[] = { s.mean, s.sd, s.min, s.q1, s.median, s.q3, s.max };
             for (int k = 0; k < 7; k++) {
                 fputs("<td class=\"n\">", f);
-                html_number(f, part[k], 7);
+                html_number(f, part[k], 6);
                 fputs("</td>", f);
             }
         }
         fputs("</tr>", f);
     }
     fputs("</table></div>\n", f);
+}
+
+static void report_spread(FILE *f, const Results *r, int value)
+{
+    double *v = rt_alloc((size_t)(r->done + 1) * sizeof *v);
+    for (int64_t i = 0; i < r->done; i++)
+        v[i] = r->value[i * r->nvalues + value];
+    plot_histogram(f, r->name[value], v, r->done);
+    free(v);
 }
 
 /* The curve, and beside it what it led to: the values of one run, or how the losses of many spread. */
@@ -131,7 +157,7 @@ static void report_loss(FILE *f, const Results *r)
         fputs("<h2>Loss</h2><div class=\"hero\">", f);
         plot_curve(f, r);
         if (r->restarts > 1 && r->nvalues > 0)
-            plot_histogram(f, r, 0);
+            report_spread(f, r, 0);
         else
             report_values(f, r);
         fputs("</div>\n", f);
@@ -149,7 +175,7 @@ static void report_restarts(FILE *f, const Results *r)
     fprintf(f, "<h2>%lld restarts</h2><p class=\"note sub\">The shaded band holds the middle half, the line is the median. "
                "The best restart is number %lld.</p><div class=\"grid3\">", (long long)r->done, (long long)r->best);
     for (int v = r->nhistory >= 2 ? 1 : 0; v < r->nvalues; v++)      /* the loss itself stands beside the curve */
-        plot_histogram(f, r, v);
+        report_spread(f, r, v);
     fputs("</div>\n", f);
 }
 
@@ -229,10 +255,10 @@ static void report_outputs(FILE *f, const Results *r)
     const AdModel *m = r->model;
     int shown = 0;
     for (int i = 0; i < m->noutputs; i++) {
-        if (!plot_is_scatter(r, i))
+        if (!r->output[i].data)
             continue;
         fputs(shown++ ? "" : "<h2>Outputs</h2><div class=\"grid2\">", f);
-        plot_scatter(f, r, i);
+        plot_output(f, r, i);
     }
     fputs(shown ? "</div>\n" : "", f);
     for (int i = 0; i < m->noutputs; i++)
@@ -248,8 +274,13 @@ static void report_params(FILE *f, const Results *r)
     if (n == 0)
         return;
     fputs("<h2>Parameters</h2><p class=\"note sub\">Red above zero, blue below, stronger further away.</p><div class=\"grid3\">", f);
-    for (int p = 0; p < n && p < MOST; p++)
-        plot_heat(f, r, p);
+    for (int p = 0; p < n && p < MOST; p++) {
+        const AdParam *param = &r->model->params[p];
+        Array a = { .type = r->model->f64 ? DT_F64 : DT_F32, .rank = param->rank, .data = r->param[p] };
+        for (int i = 0; i < a.rank; i++)
+            a.shape[i] = r->session->part[PART_TRAIN].dims[param->axes[i]];
+        plot_heat(f, param->name, &a);
+    }
     fputs("</div>\n", f);
     if (n > MOST)
         fprintf(f, "<p class=\"sub\">and %d more</p>\n", n - MOST);
@@ -292,8 +323,11 @@ static void report_data(FILE *f, const Results *r)
     if (r->dataset->path)
         report_row(f, "data", r->dataset->path, "");
     snprintf(text, sizeof text, "%016llx", (unsigned long long)r->dataset->hash);
-    report_row(f, "hash", text, "");
+    if (m->ndata)
+        report_row(f, "hash", text, "");
     for (int d = 0; d < m->ndims; d++) {
+        if (!dim_is_named(&m->dims[d]))
+            continue;
         snprintf(text, sizeof text, "%lld", (long long)r->dataset->dims[d]);
         report_row(f, m->dims[d].name, text, m->dims[d].batch ? "dim, batch" : "dim");
     }
@@ -303,9 +337,9 @@ static void report_data(FILE *f, const Results *r)
             snprintf(text, sizeof text, "%lld", (long long)r->session->part[i].rows);
             report_row(f, parts[i], text, "");
         }
-    snprintf(text, sizeof text, "%.3f ms", 1e3 * r->load_seconds);
+    seconds_text(text, sizeof text, r->load_seconds);
     report_row(f, "loading", text, "");
-    snprintf(text, sizeof text, "%.3f ms", 1e3 * r->train_seconds);
+    seconds_text(text, sizeof text, r->train_seconds);
     report_row(f, "training", text, "");
     if (r->steps_run > 0) {
         snprintf(text, sizeof text, "%.3f \xc2\xb5s", 1e6 * r->train_seconds / (double)r->steps_run);

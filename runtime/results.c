@@ -112,22 +112,16 @@ static double results_quantile(const double *sorted, int64_t n, double q)
     return part > 0 ? sorted[low] + part * (sorted[high] - sorted[low]) : sorted[low];
 }
 
-/* Two passes; quartiles interpolate linearly between order statistics. */
-Summary results_summary(const Results *r, int v)
+/* Two passes; quartiles interpolate linearly between order statistics. Sorts x. */
+Summary summary_of(double *x, int64_t n)
 {
-    int64_t n = r->done;
     Summary s = { 0 };
-    double *x = rt_alloc((size_t)(n + 1) * sizeof *x);
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = r->value[i * r->nvalues + v];
-        s.mean += x[i];
-    }
-    if (n == 0) {
-        free(x);
-        return s;
-    }
-    s.mean /= (double)n;
     double rest = 0;                        /* of rounding: equal values have their value as mean */
+    if (n == 0)
+        return s;
+    for (int64_t i = 0; i < n; i++)
+        s.mean += x[i];
+    s.mean /= (double)n;
     for (int64_t i = 0; i < n; i++)
         rest += x[i] - s.mean;
     s.mean += isfinite(rest) ? rest / (double)n : 0;
@@ -140,6 +134,15 @@ Summary results_summary(const Results *r, int v)
     s.median = results_quantile(x, n, 0.5);
     s.q3 = results_quantile(x, n, 0.75);
     s.max = x[n - 1];
+    return s;
+}
+
+Summary results_summary(const Results *r, int v)
+{
+    double *x = rt_alloc((size_t)(r->done + 1) * sizeof *x);
+    for (int64_t i = 0; i < r->done; i++)
+        x[i] = r->value[i * r->nvalues + v];
+    Summary s = summary_of(x, r->done);
     free(x);
     return s;
 }
@@ -172,7 +175,7 @@ bool results_stopped(const Results *r, char *text, size_t size)
         return false;
     size_t n = (size_t)snprintf(text, size, strcmp(r->stopped, "tol") == 0 ? "tol: an epoch changed the loss by less than its share %g"
                                 : strcmp(r->stopped, "patience") == 0 ? "patience: no better loss in %.0f epochs"
-                                                                      : "no step leads lower",
+                                                                      : "the optimizer: no step leads lower",
                                 strcmp(r->stopped, "tol") == 0 ? o->tol : (double)o->patience);
     if (n < size && r->restarts > 1)
         snprintf(text + n, size - n, ", in %lld of %lld restarts", (long long)r->nstopped, (long long)r->done);

@@ -320,6 +320,7 @@ void results_free(Results *);
 void results_print(const Results *, FILE *);                    /* 'name value' lines; with restarts the summary */
 bool results_stopped(const Results *, char *text, size_t size); /* why a run ended early, in words; false: it did not */
 typedef struct { double mean, sd, min, q1, median, q3, max; } Summary;
+Summary summary_of(double *, int64_t n);
 Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
 int record_write(const Results *, const char *path, Err *);     /* .json */
@@ -343,10 +344,11 @@ void classes_close(Classes *);
 
 /* plots.c: one figure each; report.c: the page, one self-contained .html; report_style.c: its style sheet */
 void plot_curve(FILE *, const Results *);
-void plot_histogram(FILE *, const Results *, int value);
-void plot_scatter(FILE *, const Results *, int output);
-void plot_heat(FILE *, const Results *, int param);
+void plot_histogram(FILE *, const char *name, double *v, int64_t n);     /* sorts v */
+void plot_scatter(FILE *, const Results *, int output, const Array *given, const char *given_name);
+void plot_heat(FILE *, const char *name, const Array *);
 bool plot_is_scatter(const Results *, int output);
+void plot_output(FILE *, const Results *, int output);      /* output_plots.c */
 int report_write(const Results *, const char *path, Err *);
 extern const char *const report_style;
 

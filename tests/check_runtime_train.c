@@ -535,6 +535,9 @@ START_TEST(report_escapes_and_stands_alone)
     ck_assert(strstr(text, "reports &lt;&amp;&gt;&quot;&#39;") != NULL);
     ck_assert(strstr(text, "http") == NULL && strstr(text, "<script") == NULL);
     ck_assert(strstr(text, "</html>") != NULL);
+    ck_assert(strstr(text, "<b>p</b> taken for, across, by y, down; ") != NULL);
+    ck_assert(strstr(text, "<b>guess</b> taken for, across, by y, down; ") != NULL);
+    ck_assert(strstr(text, "<b>accuracy</b> counts; median") != NULL);
 }
 END_TEST
 
