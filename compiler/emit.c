@@ -396,19 +396,21 @@ static void forget_names(Emit *e, const Block *b) {
             e->p->temp.at[k]->ready = false;
 }
 
-/* As many rows at once as a vector has lanes, then what is left one by one. */
+/* As many rows at once as a vector has lanes, then what is left one by one: all of it for a compiler without vectors. */
 static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
     Str hi = {0}, whole = {0}, head = {0};
     emit_size(e, s->hi, s->dim, SUM, &hi);
     emit_size(e, s->hi, s->dim, ATOM, &whole);
     s->letter = letter_new(e->ctx, e->scope, s->letter);
-    lane_sums_begin(e, s, out);
     out_line(out, "int64_t %s = 0;", s->letter);
+    str_add(&out->text, "#ifdef AD_LANES\n");
+    lane_sums_begin(e, s, out);
     str_add(&head, "for (; %s < %s - %s %% LANES; %s += LANES)", s->letter, hi.text, whole.text, s->letter);
     e->rows = s;
     body(e, s->body, head.text, context, out);
     e->rows = NULL;
     lane_sums_end(e, s, out);
+    str_add(&out->text, "#endif\n");
     forget_names(e, s->body);
     head.n = 0;
     str_add(&head, "for (; %s < %s; %s++)", s->letter, hi.text, s->letter);
@@ -895,10 +897,12 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
     out_line(&out, "#include \"adrt.h\"\n#include \"adrt_math.h\"\n#include <string.h>\n");
     out_line(&out, "typedef %s real;%s", g->precision == 64 ? "double" : "float", any_lanes(loops) ? "" : "\n");
     if (any_lanes(loops)) {
+        out_line(&out, "#ifdef AD_LANES");
         out_line(&out, "typedef ad_lanes%s lanes;    /* several rows at once */", e.f);
         out_line(&out, "typedef ad_ints%s ints;", e.f);
         out_line(&out, "typedef int%d_t lane_int;", g->precision);
-        out_line(&out, "enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };\n");
+        out_line(&out, "enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };");
+        out_line(&out, "#endif\n");
     }
     legend(&e, &out);
     offsets(&e, &out);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef float real;
+#ifdef AD_LANES
 typedef ad_lanesf lanes;    /* several rows at once */
 typedef ad_intsf ints;
 typedef int32_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 64,    /* dim f, mnist.ad:7 */
@@ -73,19 +75,22 @@ static void step(AdRun *run)
 
     /* mnist.ad:24: let x[n, f] = X / std(X) */
     real m_sum = 0.0f;
-    lanes m_sum_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes m_sum_lanes = {0};
     for (; i < n - n % LANES; i += LANES)
         for (int64_t j = 0; j < F; j++)
             m_sum_lanes += ad_loadf(&X[i * F + j], F);
     m_sum += ad_sumf(m_sum_lanes);
+#endif
     for (; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             m_sum += X[i * F + j];
     const real m = m_sum / (real)(64 * n);
     real v_sum = 0.0f;
-    lanes v_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes v_sum_lanes = {0};
     for (; j < n - n % LANES; j += LANES) {
         for (int64_t k = 0; k < F; k++) {
             const lanes t = ad_loadf(&X[j * F + k], F) - m;
@@ -93,6 +98,7 @@ static void step(AdRun *run)
         }
     }
     v_sum += ad_sumf(v_sum_lanes);
+#endif
     for (; j < n; j++) {
         for (int64_t k = 0; k < F; k++) {
             const real t = X[j * F + k] - m;
@@ -282,19 +288,22 @@ static void eval(AdRun *run)
 
     /* mnist.ad:24: let x[n, f] = X / std(X) */
     real m_sum = 0.0f;
-    lanes m_sum_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes m_sum_lanes = {0};
     for (; i < n - n % LANES; i += LANES)
         for (int64_t j = 0; j < F; j++)
             m_sum_lanes += ad_loadf(&X[i * F + j], F);
     m_sum += ad_sumf(m_sum_lanes);
+#endif
     for (; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             m_sum += X[i * F + j];
     const real m = m_sum / (real)(64 * n);
     real v_sum = 0.0f;
-    lanes v_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes v_sum_lanes = {0};
     for (; j < n - n % LANES; j += LANES) {
         for (int64_t k = 0; k < F; k++) {
             const lanes t = ad_loadf(&X[j * F + k], F) - m;
@@ -302,6 +311,7 @@ static void eval(AdRun *run)
         }
     }
     v_sum += ad_sumf(v_sum_lanes);
+#endif
     for (; j < n; j++) {
         for (int64_t k = 0; k < F; k++) {
             const real t = X[j * F + k] - m;

@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef float real;
+#ifdef AD_LANES
 typedef ad_lanesf lanes;    /* several rows at once */
 typedef ad_intsf ints;
 typedef int32_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 64,    /* dim f, ste.ad:10 */
@@ -105,12 +107,14 @@ static void step(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum_2 = 0.0f;
-    lanes big_sum_2_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes big_sum_2_lanes = {0};
     for (; i < F - F % LANES; i += LANES)
         for (int64_t j = 0; j < H; j++)
             big_sum_2_lanes += ad_lane_absf(ad_loadf(&W1[i * H + j], H));
     big_sum_2 += ad_sumf(big_sum_2_lanes);
+#endif
     for (; i < F; i++)
         for (int64_t j = 0; j < H; j++)
             big_sum_2 += fabsf(W1[i * H + j]);
@@ -157,12 +161,14 @@ static void step(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum = 0.0f;
-    lanes big_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes big_sum_lanes = {0};
     for (; j < H - H % LANES; j += LANES)
         for (int64_t k = 0; k < digits; k++)
             big_sum_lanes += ad_lane_absf(ad_loadf(&W2[j * digits + k], digits));
     big_sum += ad_sumf(big_sum_lanes);
+#endif
     for (; j < H; j++)
         for (int64_t k = 0; k < digits; k++)
             big_sum += fabsf(W2[j * digits + k]);
@@ -393,12 +399,14 @@ static void eval(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum_2 = 0.0f;
-    lanes big_sum_2_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes big_sum_2_lanes = {0};
     for (; i < F - F % LANES; i += LANES)
         for (int64_t j = 0; j < H; j++)
             big_sum_2_lanes += ad_lane_absf(ad_loadf(&W1[i * H + j], H));
     big_sum_2 += ad_sumf(big_sum_2_lanes);
+#endif
     for (; i < F; i++)
         for (int64_t j = 0; j < H; j++)
             big_sum_2 += fabsf(W1[i * H + j]);
@@ -452,12 +460,14 @@ static void eval(AdRun *run)
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     const real big_sum_4 = ad_totalf(&big_sum_4_total);
     real big_sum = 0.0f;
-    lanes big_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes big_sum_lanes = {0};
     for (; j < H - H % LANES; j += LANES)
         for (int64_t k = 0; k < digits; k++)
             big_sum_lanes += ad_lane_absf(ad_loadf(&W2[j * digits + k], digits));
     big_sum += ad_sumf(big_sum_lanes);
+#endif
     for (; j < H; j++)
         for (int64_t k = 0; k < digits; k++)
             big_sum += fabsf(W2[j * digits + k]);
@@ -542,12 +552,14 @@ static void eval(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum_3 = 0.0f;
-    lanes big_sum_3_lanes = {0};
     int64_t k = 0;
+#ifdef AD_LANES
+    lanes big_sum_3_lanes = {0};
     for (; k < H - H % LANES; k += LANES)
         for (int64_t l = 0; l < digits; l++)
             big_sum_3_lanes += ad_lane_absf(ad_loadf(&V2[k * digits + l], digits));
     big_sum_3 += ad_sumf(big_sum_3_lanes);
+#endif
     for (; k < H; k++)
         for (int64_t l = 0; l < digits; l++)
             big_sum_3 += fabsf(V2[k * digits + l]);
