@@ -249,7 +249,8 @@ OWN_FRAME const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, con
     if (sizes_decide(L, index, size, at, of, &fine))
         return fine ? index : NULL;
     *guarded = true;
-    return ex_check(L->ctx, index, size, at->span);
+    bool library = L->std && at->span.file == L->std->file;     /* whose lines the model's reader does not know */
+    return ex_check(L->ctx, index, size, library ? L->std_call : at->span);
 }
 
 /* ---------------------------------------------------------------- x[...] */

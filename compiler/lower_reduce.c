@@ -56,11 +56,20 @@ static const Ex *linear_place(Lower *L, const Index *red, int n) {
     return e;
 }
 
+static bool ragged(const Index *red, int n);
+
 static Val reduce_vars(Lower *L, Reduce reduce, Val v, const Index *red, int n, Span at) {
     const Ex *body = reducible(L, reduce, &v, at);
     if (!body)
         return val_bad();
-    const Ex *place = reduce == R_ARGMAX || reduce == R_ARGMIN ? linear_place(L, red, n) : NULL;
+    bool places = reduce == R_ARGMAX || reduce == R_ARGMIN;
+    if (places && ragged(red, n)) {
+        ERR(L, at, "E0210", "rows of different lengths have no place in row-major order");
+        if (!L->muted)
+            hint(L->ctx, "let every index run over all of its range, and leave out elements: where(i <= j, x[i, j], %s)", reduce == R_ARGMAX ? "-inf" : "inf");
+        return val_bad();
+    }
+    const Ex *place = places ? linear_place(L, red, n) : NULL;
     Val r = v;
     r.body = val_lift(L, &r, n, red, reduce, body, place, at);
     if (!r.body)

@@ -31,6 +31,9 @@ for model; do
     command -v "$cc" >/dev/null || continue
     "$cc" -std=c11 -O1 -Wall -Wextra -Wshadow -Wconversion -Werror -I"$tests/../runtime" -c -o "$work/o" "$work/c.c" 2>"$work/err" || status='not ok'
   done
+  if command -v tcc >/dev/null; then                                     # which is to say: by any compiler of C11
+    tcc -std=c11 -I"$tests/../runtime" -c -o "$work/o" "$work/c.c" 2>>"$work/err" || status='not ok'
+  fi
   echo "$status $count - $name: no warning when every axis has length 1"
   [ "$status" = ok ] || head -6 "$work/err" | sed 's/^/# /'
 done
