@@ -823,7 +823,7 @@ static void results(Gen *g, int depth) {
         if (g->values.at[k].name[0] == 'w' && g->values.at[k].sizes.rank)
             learnt = g->values.at[k].name;
     line(g, say(g, "loss J%d = %s + 0.1 * sum(square(%s))", ++g->count, scalar(g, depth), learnt));
-    line(g, say(g, "loss J%d = mean(tanh(%s))", ++g->count, expr(g, &s, depth)));
+    line(g, say(g, "loss J%d = mean(tanh(%s)) + 0.1 * sum(square(%s))", ++g->count, expr(g, &s, depth), learnt));
     const Value *x = any_value(g, T_REAL, NULL);
     Sizes shape = any_sizes(g, 2);
     const char *e = expr(g, &shape, depth - 1), *w = expr(g, &shape, 0), *v = expr(g, &x->sizes, 0);
