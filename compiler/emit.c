@@ -591,7 +591,7 @@ static bool has_head(const Program *p, int k) {
     return false;
 }
 
-static bool in_work(const Item *it) { return !it->dead && it->home == HOME_WORK; }
+bool in_work(const Item *it) { return !it->dead && it->home == HOME_WORK; }
 
 static void heads(Emit *e, const Program *p, Out *out) {
     bool first = true, at = false;
@@ -613,13 +613,13 @@ static void heads(Emit *e, const Program *p, Out *out) {
             head_work(e, p->item.at[k], &first, out);
 }
 
-static void size_lines(Emit *e, const char *dims, Out *out) {
+void emit_size_lines(Emit *e, const char *dims, Out *out) {
     for (int k = 0; k < e->row.n; k++)
         if (e->dim_used[k])
             out_line(out, "const int64_t %s = %s[%d];", e->size[k], dims, k);
 }
 
-static void begin_function(Emit *e, const Program *p) {
+void emit_begin(Emit *e, const Program *p) {
     e->p = p;
     e->scope = names_new(e->ctx, e->names);
     e->run_used = false;
@@ -627,62 +627,27 @@ static void begin_function(Emit *e, const Program *p) {
     memset(e->dim_used, 0, sizeof *e->dim_used * (size_t)(e->row.n + 1));
 }
 
-static const char *const run_name[RUNS] = {"load", "init", "step", "eval", "output", "trace", "jacobian"};
+const char *const run_name[RUNS] = {"load", "init", "step", "eval", "output", "trace", "jacobian"};
 static const char *const run_purpose[RUNS] = {
     "What depends on data alone: once.", "Fills of params, arguments of draws, bounds.", "Losses and their gradients.",
     "Losses and metrics, in evaluation mode.", "Outputs, in evaluation mode.", "Every value in order, up to the first that is not finite.",
     "Residuals and their Jacobian.",
 };
 
-/* A value of a recurrence that has an element for each of its steps. */
-static bool keeps_steps(const Item *it) {
-    bool found = false;
-    for (int k = 0; k < it->nkept && it->nring; k++)
-        found |= it->kept[k] == it->ring_index[0];
-    return found && in_work(it);
-}
-
-/* What the sweep back through a recurrence costs in memory. */
-static void steps_kept(Emit *e, const Program *p, Out *out) {
-    Str text = {0};
-    int64_t bytes = 0;
-    bool known = true;
-    for (int k = 0; k < p->item.n; k++) {
-        const Item *it = p->item.at[k];
-        if (!keeps_steps(it))
-            continue;
-        int64_t count = it->node->type == T_BOOL ? 1 : it->node->type == T_REAL && e->precision == 32 ? 4 : 8, n;
-        for (int a = 0; a < it->nkept; a++)
-            known = known && ex_is_int(it->node->axis[it->kept[a]].size, &n) && !__builtin_mul_overflow(count, n, &count);
-        known = known && !__builtin_add_overflow(bytes, count, &bytes);
-        str_add(&text, "%s%s[", text.n ? ", " : "", it->name);
-        for (int a = 0; a < it->nkept; a++) {
-            str_add(&text, "%s", a ? " * " : "");
-            emit_size(e, it->node->axis[it->kept[a]].size, it->node->axis[it->kept[a]].dim, UNARY, &text);
-        }
-        str_add(&text, "]");
-    }
-    if (text.n && known)
-        out_line(out, "/* Every step is kept, for the way back, of %s: %" PRId64 " bytes. */", text.text, bytes);
-    else if (text.n)
-        out_line(out, "/* Every step is kept, for the way back, of %s. */", text.text);
-    str_free(&text);
-}
-
 static void function(Emit *e, RunKind kind, Out *out) {
     const Program *p = e->loops->run[kind];
     Out inside = {.indent = 1}, head = {.indent = 1};
-    begin_function(e, p);
+    emit_begin(e, p);
     name_items(e, p);
     block(e, p->body, (Source_){0}, &inside);
     e->at = NULL;                                           /* no name of the body is known in its head */
     heads(e, p, &head);
     out_line(out, "/* %s */", run_purpose[kind]);
     if (kind == RUN_STEP)
-        steps_kept(e, p, out);
+        emit_steps_kept(e, p, out);
     out_line(out, "static void %s(AdRun *run)\n{", run_name[kind]);
     out->indent++;
-    size_lines(e, "run->dims", out);
+    emit_size_lines(e, "run->dims", out);
     bool sizes = false;
     for (int k = 0; k < e->row.n; k++)
         sizes |= e->dim_used[k];
@@ -696,120 +661,6 @@ static void function(Emit *e, RunKind kind, Out *out) {
     out_line(out, "}\n");
     str_free(&inside.text);
     str_free(&head.text);
-}
-
-/* ---------------------------------------------------------------- memory */
-
-static void offsets(Emit *e, Out *out) {
-    Out inside = {.indent = 1};
-    const Program *p = e->loops->run[RUN_LOAD];
-    begin_function(e, p);
-    for (int k = 0; k < e->loops->slot.n; k++) {
-        Str count = {0};
-        const Node *n = e->loops->slot.at[k];
-        Item it = {.node = (Node *)n, .nkept = n->rank};
-        for (int a = 0; a < n->rank; a++)
-            it.kept[a] = a;
-        emit_count(e, &it, &count);
-        out_line(&inside, "at[%d] = ad_room(at[%d], sizeof(%s), %s);    /* %s */", k + 1, k, c_type(n->type), count.text, e->slot[k]);
-        str_free(&count);
-    }
-    if (e->loops->slot.n == 0)
-        return;
-    out_line(out, "/* Where load keeps its results. */");
-    out_line(out, "static void load_offsets(const int64_t *dims, size_t *at)\n{");
-    out->indent++;
-    size_lines(e, "dims", out);
-    bool sizes = false;
-    for (int k = 0; k < e->row.n; k++)
-        sizes |= e->dim_used[k];
-    if (!sizes)
-        out_line(out, "(void)dims;");
-    out_line(out, "at[0] = 0;");
-    out->indent--;
-    str_addn(&out->text, inside.text.text, inside.text.n);
-    out_line(out, "}\n");
-    str_free(&inside.text);
-}
-
-static void load_bytes(Emit *e, Out *out) {
-    out_line(out, "static size_t load_bytes(const int64_t *dims)\n{");
-    out->indent++;
-    if (e->loops->slot.n) {
-        out_line(out, "size_t at[%d];", e->loops->slot.n + 1);
-        out_line(out, "load_offsets(dims, at);");
-        out_line(out, "return at[%d];", e->loops->slot.n);
-    } else {
-        out_line(out, "(void)dims;");
-        out_line(out, "return 0;");
-    }
-    out->indent--;
-    out_line(out, "}\n");
-}
-
-/* The same allocations, in the same order, as the heads of the functions make. The trace, which keeps every value and runs
- * once if at all, is counted by itself. */
-static void work_bytes(Emit *e, bool trace, Out *out) {
-    Out inside = {.indent = 1};
-    begin_function(e, NULL);
-    for (int k = 0; k < RUNS; k++) {
-        const Program *p = e->loops->run[k];
-        bool any = false;
-        e->p = p;
-        for (int i = 0; i < p->item.n && (k == RUN_TRACE) == trace; i++) {
-            Str count = {0};
-            const Item *it = p->item.at[i];
-            if (!in_work(it))
-                continue;
-            emit_count(e, it, &count);
-            out_line(&inside, "used = ad_room(%s, sizeof(%s), %s);    /* %s: %s */", any ? "used" : "0", c_type(it->node->type),
-                     count.text, run_name[k], it->name);
-            any = true;
-            str_free(&count);
-        }
-        if (any)
-            out_line(&inside, "most = used > most ? used : most;");
-    }
-    out_line(out, "static size_t %s_bytes(const int64_t *dims)\n{", trace ? "trace" : "work");
-    out->indent++;
-    size_lines(e, "dims", out);
-    bool sizes = false;
-    for (int k = 0; k < e->row.n; k++)
-        sizes |= e->dim_used[k];
-    if (!sizes)
-        out_line(out, "(void)dims;");
-    if (inside.text.n) {
-        out_line(out, "size_t used, most = 0;");
-        str_addn(&out->text, inside.text.text, inside.text.n);
-        out_line(out, "return most;");
-    } else {
-        out_line(out, "return 0;");
-    }
-    out->indent--;
-    out_line(out, "}\n");
-    str_free(&inside.text);
-}
-
-static void derive(Emit *e, Out *out) {
-    Out inside = {.indent = 1};
-    Str text = {0};
-    begin_function(e, NULL);
-    for (int k = 0; k < e->row.n; k++) {
-        int64_t n;
-        if (!e->row.at[k].size || ex_is_int(e->row.at[k].size, &n))
-            continue;
-        out_line(&inside, "dims[%d] = %s;", k, text_of(e, e->row.at[k].size, &text));
-    }
-    out_line(out, "static void derive(int64_t *dims)\n{");
-    out->indent++;
-    size_lines(e, "dims", out);
-    if (!inside.text.n)
-        out_line(out, "(void)dims;");
-    out->indent--;
-    str_addn(&out->text, inside.text.text ? inside.text.text : "", inside.text.n);
-    out_line(out, "}\n");
-    str_free(&inside.text);
-    str_free(&text);
 }
 
 /* ---------------------------------------------------------------- the file */
@@ -905,14 +756,11 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
         out_line(&out, "#endif\n");
     }
     legend(&e, &out);
-    offsets(&e, &out);
+    emit_offsets(&e, &out);
     for (int k = 0; k < RUNS; k++)
         if (has_run(g, (RunKind)k))
             function(&e, (RunKind)k, &out);
-    derive(&e, &out);
-    load_bytes(&e, &out);
-    work_bytes(&e, false, &out);
-    work_bytes(&e, true, &out);
+    emit_memory(&e, &out);
     emit_tables(&e, &out);
     str_addn(text, out.text.text, out.text.n);
     str_free(&out.text);
@@ -924,7 +772,7 @@ void loops_print(Ctx *ctx, const Loops *loops, FILE *f) {
     emit_open(&e, ctx, loops->graph, loops, 0);
     for (int k = 0; k < RUNS; k++) {
         Out out = {.indent = 1};
-        begin_function(&e, loops->run[k]);
+        emit_begin(&e, loops->run[k]);
         name_items(&e, loops->run[k]);
         block(&e, loops->run[k]->body, (Source_){0}, &out);
         fprintf(f, "%s%s:\n%s", k ? "\n" : "", run_name[k], out.text.text ? out.text.text : "");
