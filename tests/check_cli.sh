@@ -177,6 +177,11 @@ holds  'builds nothing'           [ "$(ls cache/adc | wc -l)" -eq 1 ]
 expect 'the trainer finds the fault' 2 'did you mean'                     "$adc" run fit.ad -- --epocks 5
 expect 'data after --'            3 'none.csv'                            "$adc" run fit.ad -- --data none.csv
 
+# params of a model without batch_norm, for one with it: its statistics begin as ever
+sed 's/mse(p, y)/mse(p + 0 * batch_norm(p, over = n), y)/' fit.ad >normed.ad
+expect 'params are kept'          0 '^J '                                 ./fit --data fit.csv --model fit.safetensors
+expect 'and taken up'             0 '^J '                                 "$adc" run normed.ad -- eval --init fit.safetensors
+
 grep -v '^precision' fit.ad >single.ad
 expect 'gradients are checked in f64'  0 '^w '                            "$adc" run single.ad -- check-grad
 expect 'unless f32 is asked for'  2 'run --precision=f64 single.ad -- check-grad' "$adc" run --precision=f32 single.ad -- check-grad
