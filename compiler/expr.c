@@ -440,20 +440,30 @@ static const Ex *says_at_least_zero(Ctx *ctx, const Ex *c) {
     return c->op == OP_LT ? ex2(ctx, OP_SUB, d, ex_int(ctx, 1)) : d;
 }
 
-/* d >= 0 cannot hold where c does: i < 1 and 1 <= i. */
-static bool excludes(Ctx *ctx, const Ex *c, const Ex *d) {
-    int64_t sum;
-    if (c->op == OP_AND)
-        return excludes(ctx, c->arg[0], d) || excludes(ctx, c->arg[1], d);
-    const Ex *e = says_at_least_zero(ctx, c);
-    return e && ex_is_int(ex2(ctx, OP_ADD, e, d), &sum) && sum < 0;
+/* The same of an equality, which says two such things. */
+static int facts_of(Ctx *ctx, const Ex *c, const Ex *fact[2]) {
+    if (c->op == OP_EQ && c->arg[0]->type == T_INT && c->arg[1]->type == T_INT) {
+        fact[0] = ex2(ctx, OP_SUB, c->arg[0], c->arg[1]);
+        fact[1] = ex1(ctx, OP_NEG, fact[0]);
+        return 2;
+    }
+    fact[0] = says_at_least_zero(ctx, c);
+    return fact[0] != NULL;
 }
 
+/* i < 1 and 1 <= i, i == 0 and i == 1: what both say adds up to less than nothing. */
 static bool contradict(Ctx *ctx, const Ex *a, const Ex *b) {
+    const Ex *of_a[2], *of_b[2];
+    int64_t sum;
+    if (a->op == OP_AND)
+        return contradict(ctx, a->arg[0], b) || contradict(ctx, a->arg[1], b);
     if (b->op == OP_AND)
         return contradict(ctx, a, b->arg[0]) || contradict(ctx, a, b->arg[1]);
-    const Ex *d = says_at_least_zero(ctx, b);
-    return d && excludes(ctx, a, d);
+    for (int i = facts_of(ctx, a, of_a) - 1; i >= 0; i--)
+        for (int k = facts_of(ctx, b, of_b) - 1; k >= 0; k--)
+            if (ex_is_int(ex2(ctx, OP_ADD, of_a[i], of_b[k]), &sum) && sum < 0)
+                return true;
+    return false;
 }
 
 const Ex *ex_and(Ctx *ctx, const Ex *a, const Ex *b) {

@@ -395,13 +395,34 @@ static void clone_rule(Clone *c) {
     }
 }
 
+/* A node is read at its own axes: at a variable of the place, or that less where its range begins. */
+static bool is_own_axis(Ctx *ctx, const Ex *index, int v, const Ex **less) {
+    const Ex *coefficient;
+    index = index->op == OP_CHECK ? index->arg[0] : index;
+    return ex_uses_var(index, v) && linear_in(ctx, index, v, &coefficient, less) && ex_is_number(coefficient, 1) && !(*less)->has_var;
+}
+
 /* From the variables of the place of expansion to those of the argument's node. */
 static const Ex *to_argument(void *data, int v) {
     const struct { Ctx *ctx; const Ex *arg; } *m = data;
+    const Ex *less;
     for (int k = 0; k < m->arg->nargs; k++)
-        if (m->arg->arg[k]->op == OP_VAR && m->arg->arg[k]->var == v)
-            return ex_var(m->ctx, VAR_TARGET + k);
+        if (is_own_axis(m->ctx, m->arg->arg[k], v, &less))
+            return ex2(m->ctx, OP_SUB, ex_var(m->ctx, VAR_TARGET + k), less);
     return NULL;
+}
+
+/* The variable of the place that an index of the value is, or -1; where its range begins. */
+static int place_var(Ctx *ctx, const Ex *index, const Ex **begin) {
+    const Ex *less;
+    bool used[VAR_SCOPE + 4096] = {0};
+    ex_vars(ctx, index, used, VAR_SCOPE + 4096);
+    for (int v = VAR_SCOPE; v < VAR_SCOPE + 4096; v++)
+        if (used[v] && is_own_axis(ctx, index, v, &less)) {
+            *begin = ex1(ctx, OP_NEG, less);
+            return v;
+        }
+    return -1;
 }
 
 static void through_rule(Sweep *s, Node *n) {
@@ -418,9 +439,10 @@ static void through_rule(Sweep *s, Node *n) {
         Index red[MAX_RANK];
         int nred = 0;
         for (int j = 0; j < rule->value->nargs; j++) {          /* indices of the value that the argument lacks */
-            const Ex *v = rule->value->arg[j];
-            if (v->op == OP_VAR && v->var >= VAR_SCOPE && !to_argument(&m, v->var) && ex_uses_var(e, v->var))
-                red[nred++] = (Index){.var = v->var, .lo = ex_int(ctx, 0), .hi = n->axis[j].size};
+            const Ex *begin;
+            int v = place_var(ctx, rule->value->arg[j], &begin);
+            if (v >= 0 && !to_argument(&m, v) && ex_uses_var(e, v))
+                red[nred++] = (Index){.var = v, .lo = begin, .hi = ex2(ctx, OP_ADD, begin, n->axis[j].size)};
         }
         e = ex_map_vars(ctx, e, to_argument, &m, false);
         e = nred ? sum_at_targets(s, to, e, red, nred) : e;

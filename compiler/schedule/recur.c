@@ -181,7 +181,7 @@ static Group *used_by(const Program *p, const Item *it, int *index) {
             for (int a = 0; a < e->nargs; a++)
                 if (e->arg[a]->op == OP_VAR && e->arg[a]->var == reader->ring_index[0])
                     at = a;
-            if (at < 0 || (*index >= 0 && *index != at))
+            if (at < 0 || (*index >= 0 && *index != at) || !prove_equal(p->ctx, it->node->axis[at].size, g->size))
                 return NULL;
             *index = at;
         }
