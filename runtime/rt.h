@@ -350,6 +350,7 @@ void plot_curve(FILE *, const Results *);
 void plot_histogram(FILE *, const char *name, double *v, int64_t n);     /* sorts v */
 void plot_scatter(FILE *, const Results *, int output, const Array *given, const char *given_name);
 void plot_heat(FILE *, const char *name, const Array *);
+void plot_squares(FILE *, const char *name, const Array *, int side);
 bool plot_is_scatter(const Results *, int output);
 void plot_output(FILE *, const Results *, int output);      /* output_plots.c */
 int report_write(const Results *, const char *path, Err *);
