@@ -289,10 +289,15 @@ void contribute(Sweep *s, const Range *var, int nvars, bool inner, const Ex *rea
     bool guarded = z.nguards > 0;
     const Ex *body = substitute(&z, contribution, guarded);
     const Ex *outside = outer_guard(&z, body, red, nred), *inside = ex_bool(ctx, true);
-    for (int late = 0; late < 2; late++)                /* what may fault comes behind the ranges that it needs */
+    for (int late = 0; late < 2; late++) {              /* what may fault comes behind the ranges and the guard that it needs */
         for (int j = 0; j < z.nguards; j++)
             if (z.guard[j] && z.guard[j]->has_guarded == late)
                 inside = ex_and(ctx, inside, z.guard[j]);
+        if (!late && body->op == OP_WHERE && ex_is_number(body->arg[2], 0)) {
+            inside = ex_and(ctx, inside, body->arg[0]);
+            body = body->arg[1];
+        }
+    }
     body = ex_where(ctx, inside, body, zero(ctx));
     const Ex *e = nred ? sum_at_targets(s, z.to, body, red, nred) : body;
     if (!e || s->failed) {

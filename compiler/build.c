@@ -13,12 +13,20 @@
 
 enum { VAR_SHIFTED = 112 };             /* an axis that stands for a variable whose range begins below 0 */
 
-static void use(Ctx *ctx, const Ex *e, bool *used) {
-    if (e)
-        ex_vars(ctx, e, used, VAR_SCOPE + 4096);
+/* used[k]: the builder's outer variable k occurs. */
+typedef struct { const Builder *b; bool *used; } Use;
+static void mark_outer(void *data, const Ex *e) {
+    Use *u = data;
+    for (int k = 0; e->op == OP_VAR && k < u->b->nouter; k++)
+        u->used[k] |= u->b->outer[k].var == e->var;
 }
 
-static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_READ_IF; }
+static void use(const Builder *b, const Ex *e, bool *used) {
+    if (e && e->has_var)
+        ex_visit(b->ctx, e, mark_outer, &(Use){b, used});
+}
+
+static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_DIVISOR || e->op == OP_READ_IF; }
 static void find_risk(void *data, const Ex *e) { *(bool *)data |= risky_op(e); }
 
 /* Must it stay behind its guard: reads that would be out of range, derivatives that can be infinite. */
@@ -43,7 +51,7 @@ static const Ex *identity_of(Ctx *ctx, Reduce reduce, Type type) {
 
 static bool contained(const Ex *g, const Builder *b, const bool *used) {
     for (int k = 0; k < b->nouter; k++)
-        if (!used[b->outer[k].var] && ex_uses_var(g, b->outer[k].var))
+        if (!used[k] && ex_uses_var(g, b->outer[k].var))
             return false;
     return true;
 }
@@ -58,7 +66,7 @@ static Facts outer_facts(const Builder *b, Range *range) {
 static const Ex *project(const Builder *b, const Ex *guard, const bool *used) {
     Build n = {.reduce = R_ANY, .body = guard};
     for (int k = 0; k < b->nouter; k++)
-        if (!used[b->outer[k].var] && ex_uses_var(guard, b->outer[k].var))
+        if (!used[k] && ex_uses_var(guard, b->outer[k].var))
             n.red[n.nred++] = b->outer[k];
     Builder bare = *b;
     bare.nguards = 0;
@@ -66,6 +74,8 @@ static const Ex *project(const Builder *b, const Ex *guard, const bool *used) {
 }
 
 /* ---------------------------------------------------------------- rows of different lengths */
+
+static bool made_of_dims(const Ex *size) { return size && !size->has_var && !size->has_read; }
 
 /* A row whose length depends on an index is stored in a full one: j in i+1:n is an axis over 0..n-1. What is read there
  * in range for j > i may not be for the others, so it becomes a guarded read, and the range a guard. */
@@ -79,11 +89,14 @@ static const Ex *read_beyond(void *data, const Ex *e) {
     return NULL;
 }
 
-static bool is_ragged(const Index *x) { return x->lo->has_var || x->hi->has_var; }
+static bool is_ragged(const Index *x) { return x->lo->has_var || x->hi->has_var || x->lo->has_read || x->hi->has_read; }
 
-static void guard_reads(const Builder *b, Build *n, const bool *used) {
+/* Some of the axis is not of the range. from_zero: an axis that no constant start shifts. */
+static bool is_part(const Index *x, bool from_zero) { return is_ragged(x) || (from_zero && !ex_is_number(x->lo, 0)); }
+
+static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_zero) {
     Ctx *ctx = b->ctx;
-    Range range[256], full[256];
+    Range range[MAX_SCOPE], full[MAX_SCOPE + 2 * MAX_RANK];
     Facts outer = outer_facts(b, range);
     Full f = {.b = b, .facts = {.range = full}};
     int *count = &f.facts.nranges;
@@ -91,12 +104,13 @@ static void guard_reads(const Builder *b, Build *n, const bool *used) {
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
         const Ex *lo = is_ragged(x) ? lower_bound(ctx, x->lo, &outer) : x->lo, *hi = is_ragged(x) ? upper_bound(ctx, x->hi, &outer) : x->hi;
-        any |= used[x->var] && is_ragged(x);
-        full[(*count)++] = (Range){x->var, lo && prove_nonnegative(ctx, lo, NULL) ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
+        any |= used[k] && is_part(x, from_zero);
+        bool below = lo && (x->lo->has_var || from_zero) && prove_nonnegative(ctx, lo, NULL);     /* stored from 0 on, see add_outer */
+        full[(*count)++] = (Range){x->var, below ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
     }
     for (int k = 0; k < n->rank; k++) {
         const Ex *size = n->axis[k].size, *most = size->has_var ? upper_bound(ctx, size, &outer) : size;
-        any |= size->has_var;
+        any |= !made_of_dims(size);
         full[(*count)++] = (Range){n->axis_var[k], ex_int(ctx, 0), most ? most : size};
     }
     for (int k = 0; k < n->nred; k++)
@@ -107,21 +121,31 @@ static void guard_reads(const Builder *b, Build *n, const bool *used) {
     n->arg = n->arg ? ex_rebuild(ctx, n->arg, read_beyond, &f) : NULL;
 }
 
-static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
+static void find_call(void *data, const Ex *e) { *(bool *)data |= op_has(e->op, P_COSTLY); }
+
+/* What the rest of a full row holds is multiplied by 0 at most, which a value that is not finite survives. */
+static bool may_overflow(Ctx *ctx, const Ex *e) {
+    bool found = false;
+    ex_visit(ctx, e, find_call, &found);
+    return found;
+}
+
+static const Ex *guard_for(const Builder *b, const Build *n, const bool *used, bool from_zero) {
     Ctx *ctx = b->ctx;
     const Ex *all = ex_bool(ctx, true);
-    if (!needs_guard(ctx, n->body) && !needs_guard(ctx, n->arg))
+    bool needed = needs_guard(ctx, n->body) || needs_guard(ctx, n->arg);
+    if (!needed && !may_overflow(ctx, n->body))
         return all;
-    for (int k = 0; k < b->nguards; k++) {
+    for (int k = 0; k < b->nguards && needed; k++) {
         const Ex *g = contained(b->guard[k], b, used) ? b->guard[k] : project(b, b->guard[k], used);
         all = g ? ex_and(ctx, all, g) : all;
     }
     for (int k = 0; k < n->rank; k++)
-        if (n->axis[k].size->has_var)
+        if (!made_of_dims(n->axis[k].size))
             all = ex_and(ctx, all, ex2(ctx, OP_LT, ex_var(ctx, n->axis_var[k]), n->axis[k].size));
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
-        if (!used[x->var] || !is_ragged(x))
+        if (!used[k] || !is_part(x, from_zero))
             continue;
         const Ex *v = ex_var(ctx, x->var);
         const Ex *in = ex_and(ctx, ex2(ctx, OP_LE, x->lo, v), ex2(ctx, OP_LT, v, x->hi));
@@ -131,18 +155,50 @@ static const Ex *guard_for(const Builder *b, const Build *n, const bool *used) {
     return all;
 }
 
-const Ex *full_size(const Builder *b, const Ex *size) {
-    Range range[256];
+/* An axis that holds what a variable runs over, when only data tell how far that is: the longest that the body reads along
+ * it. Who reads the node beyond is out of range there too. */
+typedef struct { Ctx *ctx; int var; const Ex *size; } Hull;
+
+static void note_axis(void *data, const Ex *e) {
+    Hull *h = data;
+    for (int a = 0; (e->op == OP_READ || e->op == OP_READ_IF) && a < e->nargs; a++) {
+        const Ex *at = e->arg[a]->op == OP_CHECK ? e->arg[a]->arg[0] : e->arg[a], *coefficient, *rest;
+        const Ex *size = e->node->axis[a].size;
+        if (h->size || !ex_uses_var(at, h->var) || !linear_in(h->ctx, at, h->var, &coefficient, &rest) || !ex_is_number(coefficient, 1))
+            continue;
+        if (rest->op == OP_INT && !size->has_var && !size->has_read)
+            h->size = ex2(h->ctx, OP_SUB, size, rest);
+    }
+}
+
+static const Ex *full_size(const Builder *b, const Ex *size, int var, const Build *n, bool *beyond) {
+    Range range[MAX_SCOPE];
     Facts facts = outer_facts(b, range);
-    return size->has_var ? upper_bound(b->ctx, size, &facts) : size;
+    const Ex *full = size->has_var ? upper_bound(b->ctx, size, &facts) : size;
+    Hull h = {.ctx = b->ctx, .var = var};
+    if (made_of_dims(full))
+        return full;
+    ex_visit(b->ctx, n->body, note_axis, &h);
+    for (int k = 0; k < n->nred && !h.size; k++)            /* sum[l in j:K] x[l], or l over the same: no l is beyond x, so no j is */
+        if (n->red[k].lo == ex_var(b->ctx, var) || n->red[k].hi == size) {
+            h.var = n->red[k].var;
+            ex_visit(b->ctx, n->body, note_axis, &h);
+        }
+    *beyond = true;
+    return h.size;
+}
+
+const Ex *build_size(const Builder *b, const Ex *size, int var, const Build *n) {
+    bool beyond = false;
+    const Ex *full = full_size(b, size, var, n, &beyond);
+    return beyond ? NULL : full;
 }
 
 void build_guarded(const Builder *b, Build *n) {
-    bool used[VAR_SCOPE + 4096] = {0};
-    for (int k = 0; k < b->nouter; k++)
-        used[b->outer[k].var] = true;
-    guard_reads(b, n, used);
-    n->body = ex_where(b->ctx, guard_for(b, n, used), n->body, identity_of(b->ctx, n->reduce, n->body->type));
+    bool used[MAX_SCOPE];
+    memset(used, 1, sizeof used);
+    guard_reads(b, n, used, true);
+    n->body = ex_where(b->ctx, guard_for(b, n, used, true), n->body, identity_of(b->ctx, n->reduce, n->body->type));
 }
 
 typedef struct { int from[MAX_RANK]; const Ex *to[MAX_RANK]; int n; } Replace;
@@ -157,18 +213,21 @@ static const Ex *replaced(void *data, int var) {
 /* The outer variables that are used, those of recurrences or the others, become axes. */
 static bool add_outer(const Builder *b, const bool *used, bool sequential, Build *n, const Ex **index, Replace *shift) {
     Ctx *ctx = b->ctx;
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts facts = outer_facts(b, range);
     int rank = n->rank;
     for (int k = 0; k < b->nouter; k++) {
         const Index *x = &b->outer[k];
-        if (!used[x->var] || x->sequential != sequential)
+        if (!used[k] || x->sequential != sequential)
             continue;
-        const Ex *hi = upper_bound(ctx, x->hi, &facts);
+        bool beyond = false;
+        const Ex *hi = full_size(b, x->hi, x->var, n, &beyond);
         const Ex *lo = ex_int(ctx, 0), *v = ex_var(ctx, x->var);
-        if (!prove_nonnegative(ctx, x->lo, &facts))
+        if (!x->lo->has_var)
+            lo = x->lo->has_read ? lo : x->lo;
+        else if (!prove_nonnegative(ctx, x->lo, &facts))
             lo = lower_bound(ctx, x->lo, &facts);
-        if (!hi || !lo || rank >= MAX_RANK)
+        if (!hi || !made_of_dims(lo) || rank >= MAX_RANK)
             return false;
         n->axis[rank] = (Axis){ex2(ctx, OP_SUB, hi, lo), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
         n->axis_var[rank] = x->var;
@@ -178,7 +237,10 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
             shift->to[shift->n] = ex2(ctx, OP_ADD, ex_var(ctx, VAR_SHIFTED + shift->n), lo);
             shift->n++;
         }
-        index[rank++] = ex2(ctx, OP_SUB, v, lo);
+        index[rank] = ex2(ctx, OP_SUB, v, lo);
+        if (beyond || x->lo->has_read)
+            index[rank] = ex_check(ctx, index[rank], n->axis[rank].size, n->span);
+        rank++;
     }
     n->rank = rank;
     return true;
@@ -190,21 +252,25 @@ static bool add_own(const Builder *b, const Build *own, Build *n, const Ex **ind
             return false;
         Axis *axis = &n->axis[n->rank];
         *axis = own->axis[k];
-        axis->size = full_size(b, axis->size);
+        bool beyond = false;
+        axis->size = full_size(b, axis->size, own->axis_var[k], own, &beyond);
         if (!axis->size)
             return false;
         n->axis_var[n->rank] = own->axis_var[k];
-        index[n->rank++] = ex_var(b->ctx, own->axis_var[k]);
+        index[n->rank] = ex_var(b->ctx, own->axis_var[k]);
+        if (beyond)
+            index[n->rank] = ex_check(b->ctx, index[n->rank], axis->size, own->span);
+        n->rank++;
     }
     return true;
 }
 
 static void collect(const Builder *b, const Build *n, bool *used) {
-    use(b->ctx, n->body, used);
-    use(b->ctx, n->arg, used);
+    use(b, n->body, used);
+    use(b, n->arg, used);
     for (int k = 0; k < n->nred; k++) {
-        use(b->ctx, n->red[k].lo, used);
-        use(b->ctx, n->red[k].hi, used);
+        use(b, n->red[k].lo, used);
+        use(b, n->red[k].hi, used);
     }
 }
 
@@ -238,7 +304,7 @@ static bool independent(const Build *n, int at, const Ex *value) {
 
 static const Ex *in_range(const Builder *b, const Build *n, const Ex *value, const Index *x) {
     Ctx *ctx = b->ctx;
-    Range range[256];
+    Range range[MAX_SCOPE + 2 * MAX_RANK];
     int count = outer_facts(b, range).nranges;
     for (int k = 0; k < n->rank; k++)
         range[count++] = (Range){n->axis_var[k], ex_int(ctx, 0), n->axis[k].size};
@@ -284,21 +350,21 @@ static bool drop_index(const Builder *b, Build *n) {
 
 const Ex *build_read(const Builder *b, const Build *given) {
     Ctx *ctx = b->ctx;
-    bool used[VAR_SCOPE + 4096] = {0};
+    bool used[MAX_SCOPE] = {0};
     Build simpler = *given;
     while (drop_index(b, &simpler))
         continue;
     const Build *own = &simpler;
     collect(b, own, used);
     for (int k = 0; k < own->rank; k++)
-        if (own->axis[k].size->has_var)
-            use(ctx, own->axis[k].size, used);
-    guard_reads(b, &simpler, used);
-    const Ex *guard = guard_for(b, own, used);
+        if (!made_of_dims(own->axis[k].size))
+            use(b, own->axis[k].size, used);
+    guard_reads(b, &simpler, used, false);
+    const Ex *guard = guard_for(b, own, used, false);
     Build n = {.name = own->name, .span = own->span, .reduce = own->reduce, .arg = own->arg, .nred = own->nred};
     n.body = ex_where(ctx, guard, own->body, identity_of(ctx, own->reduce, own->body->type));
     memcpy(n.red, own->red, sizeof n.red);
-    use(ctx, guard, used);
+    use(b, guard, used);
     const Ex *index[2 * MAX_RANK];
     Replace shift = {0};
     /* A scheduler finds the steps of a recurrence along the first axis, whoever builds the node. */

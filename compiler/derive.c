@@ -27,7 +27,8 @@ static E tie_share(Ctx *ctx, E chosen, E other, bool larger) {
 static E d_pow(Ctx *ctx, E x, E p, int k) {
     if (k == 0) {
         E slope = mul(ctx, p, ex2(ctx, OP_POW, x, sub(ctx, p, num(ctx, 1))));
-        return p->op == OP_REAL ? slope : ex_where(ctx, ex2(ctx, OP_EQ, p, num(ctx, 0)), num(ctx, 0), slope);
+        E at_zero = ex_and(ctx, ex2(ctx, OP_EQ, p, num(ctx, 0)), ex2(ctx, OP_EQ, x, num(ctx, 0)));     /* 0 * inf */
+        return p->op == OP_REAL ? slope : ex_where(ctx, at_zero, num(ctx, 0), slope);
     }
     E grows = mul(ctx, ex2(ctx, OP_POW, x, p), fun(ctx, OP_LOG, x));
     E at_zero = ex_and(ctx, ex2(ctx, OP_EQ, x, num(ctx, 0)), ex2(ctx, OP_LT, num(ctx, 0), p));
@@ -117,7 +118,7 @@ E derivative(Ctx *ctx, E e, int k, bool *known) {
     }
     case OP_WHERE:                                  /* grad.c keeps each side behind its condition */
     case OP_REAL: case OP_INT: case OP_BOOL: case OP_VAR: case OP_DIM: case OP_TOTAL: case OP_READ: case OP_READ_IF:
-    case OP_CHECK: case OP_TRAINING: case OP_DRAW: case OP_COUNT:
+    case OP_CHECK: case OP_DIVISOR: case OP_TRAINING: case OP_DRAW: case OP_COUNT:
         break;
     }
     *known = false;

@@ -396,19 +396,21 @@ static void forget_names(Emit *e, const Block *b) {
             e->p->temp.at[k]->ready = false;
 }
 
-/* As many rows at once as a vector has lanes, then what is left one by one. */
+/* As many rows at once as a vector has lanes, then what is left one by one: all of it for a compiler without vectors. */
 static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
     Str hi = {0}, whole = {0}, head = {0};
     emit_size(e, s->hi, s->dim, SUM, &hi);
     emit_size(e, s->hi, s->dim, ATOM, &whole);
     s->letter = letter_new(e->ctx, e->scope, s->letter);
-    lane_sums_begin(e, s, out);
     out_line(out, "int64_t %s = 0;", s->letter);
+    str_add(&out->text, "#ifdef AD_LANES\n");
+    lane_sums_begin(e, s, out);
     str_add(&head, "for (; %s < %s - %s %% LANES; %s += LANES)", s->letter, hi.text, whole.text, s->letter);
     e->rows = s;
     body(e, s->body, head.text, context, out);
     e->rows = NULL;
     lane_sums_end(e, s, out);
+    str_add(&out->text, "#endif\n");
     forget_names(e, s->body);
     head.n = 0;
     str_add(&head, "for (; %s < %s; %s++)", s->letter, hi.text, s->letter);
@@ -416,6 +418,23 @@ static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
     str_free(&hi);
     str_free(&whole);
     str_free(&head);
+}
+
+static bool ex_checks(const Ex *e) {
+    bool found = e && e->op == OP_CHECK;
+    for (int k = 0; e && e->has_guarded && k < e->nargs; k++)
+        found = found || ex_checks(e->arg[k]);
+    return found;
+}
+
+static bool checks(const Block *b) {
+    bool found = false;
+    for (const Stmt *s = b ? b->first : NULL; s && !found; s = s->next) {
+        found = ex_checks(s->value) || ex_checks(s->arg) || checks(s->body) || checks(s->otherwise);
+        for (int k = 0; s->item && (s->kind == S_ASSIGN || s->kind == S_ACCUMULATE) && k < s->item->node->rank; k++)
+            found = found || ex_checks(s->index[k]);
+    }
+    return found;
 }
 
 static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
@@ -432,8 +451,11 @@ static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
         emit_ex(e, ex2(e->ctx, OP_SUB, s->hi, ex_int(e->ctx, 1)), &hi);
         str_add(&head, "for (int64_t %s = %s; %s >= %s; %s--)", s->letter, hi.text, s->letter, lo.text, s->letter);
     } else {
+        bool stops = s->hi->has_read && checks(s->body);       /* how far data want it to run may be very far */
+        e->run_used |= stops;
         emit_size(e, s->hi, s->dim, SUM, &hi);
-        str_add(&head, "for (int64_t %s = %s; %s < %s; %s++)", s->letter, lo.text, s->letter, hi.text, s->letter);
+        str_add(&head, "for (int64_t %s = %s; %s < %s%s; %s++)", s->letter, lo.text, s->letter, hi.text,
+                stops ? " && run->fault.kind == AD_OK" : "", s->letter);
     }
     body(e, s->body, head.text, context, out);
     e->scope = outer;
@@ -569,7 +591,7 @@ static bool has_head(const Program *p, int k) {
     return false;
 }
 
-static bool in_work(const Item *it) { return !it->dead && it->home == HOME_WORK; }
+bool in_work(const Item *it) { return !it->dead && it->home == HOME_WORK; }
 
 static void heads(Emit *e, const Program *p, Out *out) {
     bool first = true, at = false;
@@ -591,13 +613,13 @@ static void heads(Emit *e, const Program *p, Out *out) {
             head_work(e, p->item.at[k], &first, out);
 }
 
-static void size_lines(Emit *e, const char *dims, Out *out) {
+void emit_size_lines(Emit *e, const char *dims, Out *out) {
     for (int k = 0; k < e->row.n; k++)
         if (e->dim_used[k])
             out_line(out, "const int64_t %s = %s[%d];", e->size[k], dims, k);
 }
 
-static void begin_function(Emit *e, const Program *p) {
+void emit_begin(Emit *e, const Program *p) {
     e->p = p;
     e->scope = names_new(e->ctx, e->names);
     e->run_used = false;
@@ -605,62 +627,27 @@ static void begin_function(Emit *e, const Program *p) {
     memset(e->dim_used, 0, sizeof *e->dim_used * (size_t)(e->row.n + 1));
 }
 
-static const char *const run_name[RUNS] = {"load", "init", "step", "eval", "output", "trace", "jacobian"};
+const char *const run_name[RUNS] = {"load", "init", "step", "eval", "output", "trace", "jacobian"};
 static const char *const run_purpose[RUNS] = {
     "What depends on data alone: once.", "Fills of params, arguments of draws, bounds.", "Losses and their gradients.",
     "Losses and metrics, in evaluation mode.", "Outputs, in evaluation mode.", "Every value in order, up to the first that is not finite.",
     "Residuals and their Jacobian.",
 };
 
-/* A value of a recurrence that has an element for each of its steps. */
-static bool keeps_steps(const Item *it) {
-    bool found = false;
-    for (int k = 0; k < it->nkept && it->nring; k++)
-        found |= it->kept[k] == it->ring_index[0];
-    return found && in_work(it);
-}
-
-/* What the sweep back through a recurrence costs in memory. */
-static void steps_kept(Emit *e, const Program *p, Out *out) {
-    Str text = {0};
-    int64_t bytes = 0;
-    bool known = true;
-    for (int k = 0; k < p->item.n; k++) {
-        const Item *it = p->item.at[k];
-        if (!keeps_steps(it))
-            continue;
-        int64_t count = it->node->type == T_BOOL ? 1 : it->node->type == T_REAL && e->precision == 32 ? 4 : 8, n;
-        for (int a = 0; a < it->nkept; a++)
-            known = known && ex_is_int(it->node->axis[it->kept[a]].size, &n) && !__builtin_mul_overflow(count, n, &count);
-        known = known && !__builtin_add_overflow(bytes, count, &bytes);
-        str_add(&text, "%s%s[", text.n ? ", " : "", it->name);
-        for (int a = 0; a < it->nkept; a++) {
-            str_add(&text, "%s", a ? " * " : "");
-            emit_size(e, it->node->axis[it->kept[a]].size, it->node->axis[it->kept[a]].dim, UNARY, &text);
-        }
-        str_add(&text, "]");
-    }
-    if (text.n && known)
-        out_line(out, "/* Every step is kept, for the way back, of %s: %" PRId64 " bytes. */", text.text, bytes);
-    else if (text.n)
-        out_line(out, "/* Every step is kept, for the way back, of %s. */", text.text);
-    str_free(&text);
-}
-
 static void function(Emit *e, RunKind kind, Out *out) {
     const Program *p = e->loops->run[kind];
     Out inside = {.indent = 1}, head = {.indent = 1};
-    begin_function(e, p);
+    emit_begin(e, p);
     name_items(e, p);
     block(e, p->body, (Source_){0}, &inside);
     e->at = NULL;                                           /* no name of the body is known in its head */
     heads(e, p, &head);
     out_line(out, "/* %s */", run_purpose[kind]);
     if (kind == RUN_STEP)
-        steps_kept(e, p, out);
+        emit_steps_kept(e, p, out);
     out_line(out, "static void %s(AdRun *run)\n{", run_name[kind]);
     out->indent++;
-    size_lines(e, "run->dims", out);
+    emit_size_lines(e, "run->dims", out);
     bool sizes = false;
     for (int k = 0; k < e->row.n; k++)
         sizes |= e->dim_used[k];
@@ -674,120 +661,6 @@ static void function(Emit *e, RunKind kind, Out *out) {
     out_line(out, "}\n");
     str_free(&inside.text);
     str_free(&head.text);
-}
-
-/* ---------------------------------------------------------------- memory */
-
-static void offsets(Emit *e, Out *out) {
-    Out inside = {.indent = 1};
-    const Program *p = e->loops->run[RUN_LOAD];
-    begin_function(e, p);
-    for (int k = 0; k < e->loops->slot.n; k++) {
-        Str count = {0};
-        const Node *n = e->loops->slot.at[k];
-        Item it = {.node = (Node *)n, .nkept = n->rank};
-        for (int a = 0; a < n->rank; a++)
-            it.kept[a] = a;
-        emit_count(e, &it, &count);
-        out_line(&inside, "at[%d] = ad_room(at[%d], sizeof(%s), %s);    /* %s */", k + 1, k, c_type(n->type), count.text, e->slot[k]);
-        str_free(&count);
-    }
-    if (e->loops->slot.n == 0)
-        return;
-    out_line(out, "/* Where load keeps its results. */");
-    out_line(out, "static void load_offsets(const int64_t *dims, size_t *at)\n{");
-    out->indent++;
-    size_lines(e, "dims", out);
-    bool sizes = false;
-    for (int k = 0; k < e->row.n; k++)
-        sizes |= e->dim_used[k];
-    if (!sizes)
-        out_line(out, "(void)dims;");
-    out_line(out, "at[0] = 0;");
-    out->indent--;
-    str_addn(&out->text, inside.text.text, inside.text.n);
-    out_line(out, "}\n");
-    str_free(&inside.text);
-}
-
-static void load_bytes(Emit *e, Out *out) {
-    out_line(out, "static size_t load_bytes(const int64_t *dims)\n{");
-    out->indent++;
-    if (e->loops->slot.n) {
-        out_line(out, "size_t at[%d];", e->loops->slot.n + 1);
-        out_line(out, "load_offsets(dims, at);");
-        out_line(out, "return at[%d];", e->loops->slot.n);
-    } else {
-        out_line(out, "(void)dims;");
-        out_line(out, "return 0;");
-    }
-    out->indent--;
-    out_line(out, "}\n");
-}
-
-/* The same allocations, in the same order, as the heads of the functions make. The trace, which keeps every value and runs
- * once if at all, is counted by itself. */
-static void work_bytes(Emit *e, bool trace, Out *out) {
-    Out inside = {.indent = 1};
-    begin_function(e, NULL);
-    for (int k = 0; k < RUNS; k++) {
-        const Program *p = e->loops->run[k];
-        bool any = false;
-        e->p = p;
-        for (int i = 0; i < p->item.n && (k == RUN_TRACE) == trace; i++) {
-            Str count = {0};
-            const Item *it = p->item.at[i];
-            if (!in_work(it))
-                continue;
-            emit_count(e, it, &count);
-            out_line(&inside, "used = ad_room(%s, sizeof(%s), %s);    /* %s: %s */", any ? "used" : "0", c_type(it->node->type),
-                     count.text, run_name[k], it->name);
-            any = true;
-            str_free(&count);
-        }
-        if (any)
-            out_line(&inside, "most = used > most ? used : most;");
-    }
-    out_line(out, "static size_t %s_bytes(const int64_t *dims)\n{", trace ? "trace" : "work");
-    out->indent++;
-    size_lines(e, "dims", out);
-    bool sizes = false;
-    for (int k = 0; k < e->row.n; k++)
-        sizes |= e->dim_used[k];
-    if (!sizes)
-        out_line(out, "(void)dims;");
-    if (inside.text.n) {
-        out_line(out, "size_t used, most = 0;");
-        str_addn(&out->text, inside.text.text, inside.text.n);
-        out_line(out, "return most;");
-    } else {
-        out_line(out, "return 0;");
-    }
-    out->indent--;
-    out_line(out, "}\n");
-    str_free(&inside.text);
-}
-
-static void derive(Emit *e, Out *out) {
-    Out inside = {.indent = 1};
-    Str text = {0};
-    begin_function(e, NULL);
-    for (int k = 0; k < e->row.n; k++) {
-        int64_t n;
-        if (!e->row.at[k].size || ex_is_int(e->row.at[k].size, &n))
-            continue;
-        out_line(&inside, "dims[%d] = %s;", k, text_of(e, e->row.at[k].size, &text));
-    }
-    out_line(out, "static void derive(int64_t *dims)\n{");
-    out->indent++;
-    size_lines(e, "dims", out);
-    if (!inside.text.n)
-        out_line(out, "(void)dims;");
-    out->indent--;
-    str_addn(&out->text, inside.text.text ? inside.text.text : "", inside.text.n);
-    out_line(out, "}\n");
-    str_free(&inside.text);
-    str_free(&text);
 }
 
 /* ---------------------------------------------------------------- the file */
@@ -875,20 +748,19 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
     out_line(&out, "#include \"adrt.h\"\n#include \"adrt_math.h\"\n#include <string.h>\n");
     out_line(&out, "typedef %s real;%s", g->precision == 64 ? "double" : "float", any_lanes(loops) ? "" : "\n");
     if (any_lanes(loops)) {
+        out_line(&out, "#ifdef AD_LANES");
         out_line(&out, "typedef ad_lanes%s lanes;    /* several rows at once */", e.f);
         out_line(&out, "typedef ad_ints%s ints;", e.f);
         out_line(&out, "typedef int%d_t lane_int;", g->precision);
-        out_line(&out, "enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };\n");
+        out_line(&out, "enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };");
+        out_line(&out, "#endif\n");
     }
     legend(&e, &out);
-    offsets(&e, &out);
+    emit_offsets(&e, &out);
     for (int k = 0; k < RUNS; k++)
         if (has_run(g, (RunKind)k))
             function(&e, (RunKind)k, &out);
-    derive(&e, &out);
-    load_bytes(&e, &out);
-    work_bytes(&e, false, &out);
-    work_bytes(&e, true, &out);
+    emit_memory(&e, &out);
     emit_tables(&e, &out);
     str_addn(text, out.text.text, out.text.n);
     str_free(&out.text);
@@ -900,7 +772,7 @@ void loops_print(Ctx *ctx, const Loops *loops, FILE *f) {
     emit_open(&e, ctx, loops->graph, loops, 0);
     for (int k = 0; k < RUNS; k++) {
         Out out = {.indent = 1};
-        begin_function(&e, loops->run[k]);
+        emit_begin(&e, loops->run[k]);
         name_items(&e, loops->run[k]);
         block(&e, loops->run[k]->body, (Source_){0}, &out);
         fprintf(f, "%s%s:\n%s", k ? "\n" : "", run_name[k], out.text.text ? out.text.text : "");

@@ -1,6 +1,6 @@
-/* emit.h: what the files that write C share: emit.c (functions), emit_expr.c (expressions), emit_lanes.c (the same
- * for several rows at once), emit_tables.c (what the
- * runtime reads about the model). */
+/* emit.h: what the files that write C share: emit.c (functions), emit_expr.c (expressions), emit_lanes.c (the same for
+ * several rows at once), emit_memory.c (sizes and places of arrays), emit_tables.c (what the runtime reads about the
+ * model). */
 #ifndef ADC_EMIT_H
 #define ADC_EMIT_H
 
@@ -54,6 +54,17 @@ int row_of(Emit *, const Ex *size, const Dim *);                /* of the table 
 bool is_row(const Emit *, const Dim *);            /* a dim of the model, with a row of its own */
 const char *base_name(const char *path);
 const char *c_type(Type);
+void emit_begin(Emit *, const Program *);                       /* of a function: its names, and which sizes it uses */
+void emit_size_lines(Emit *, const char *dims, Out *);          /* declares those */
+extern const char *const run_name[RUNS];
+
+/* emit_memory.c */
+bool in_work(const Item *);
+void emit_steps_kept(Emit *, const Program *, Out *);
+void emit_offsets(Emit *, Out *);
+void emit_memory(Emit *, Out *);
+
+/* emit_tables.c */
 void emit_tables(Emit *, Out *);
 void emit_rows(Emit *);
 #endif

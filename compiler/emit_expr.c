@@ -188,6 +188,16 @@ static void check(Emit *e, const Ex *x, Str *out) {
     str_add(out, ")");
 }
 
+static void divisor(Emit *e, const Ex *x, Str *out) {
+    char *line = span_source_line(e->ctx, x->span);
+    e->run_used = true;
+    str_add(out, "ad_divisor(run, ");
+    ex_at(e, x->arg[0], ANY, out);
+    str_add(out, ", %d, ", span_line(e->ctx, x->span));
+    out_string(out, line, (int)strlen(line));
+    str_add(out, ")");
+}
+
 static void draw(Emit *e, const Ex *x, Str *out) {
     e->run_used = true;
     str_add(out, "%sadrt_%s(run->seed, UINT64_C(0x%016" PRIx64 "), %s, ", e->precision == 32 ? "(float)" : "",
@@ -225,6 +235,7 @@ static void atom(Emit *e, const Ex *x, Str *out) {
     case OP_TOTAL: e->run_used = true; str_add(out, "run->total"); break;
     case OP_READ: case OP_READ_IF: emit_element(e, e->p->item.at[x->node->id], x->arg, out); break;
     case OP_CHECK: check(e, x, out); break;
+    case OP_DIVISOR: divisor(e, x, out); break;
     case OP_DRAW: draw(e, x, out); break;
     default: operation(e, x, out); break;
     }

@@ -127,7 +127,7 @@ static const Entry entries[] = {
     {"E0213", "Nothing tells how long this dim is. A dim needs an axis of a data array, an 'index(dim)' array, '= e' or -D.\n\n"
               "    dim hidden                  # wrong when only params have it\n"
               "    dim hidden = 16\n"},
-    {"E0214", "A size is an int of at least 1, made of numbers and dims.\n\n"
+    {"E0214", "A size is an int of at least 1, made of numbers and dims; whole numbers stay below 2^63, and none is divided by 0.\n\n"
               "    dim width = 2.5             # wrong\n"
               "    dim width = 2\n"},
     {"E0215", "'over' names an axis that the value does not have, or has twice. Axes are named by dims, or counted: 0 is the\n"

@@ -9,8 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BUCKETS = 1 << 14 };
-struct ExTable { const Ex *bucket[BUCKETS]; int count; };
+struct ExTable { Ex **bucket; uint64_t buckets; int count; };      /* a power of two, as many as expressions at least */
 
 typedef struct { const char *name; int nargs; char result; int props; const char *text; } OpRow;
 static const OpRow rows[OP_COUNT] = {
@@ -19,6 +18,7 @@ static const OpRow rows[OP_COUNT] = {
     [OP_DIM] = {"dim", 0, 'i', 0, ""},              [OP_TOTAL] = {"total", 0, 'i', 0, ""},
     [OP_READ] = {"read", -1, 's', 0, ""},           [OP_READ_IF] = {"read_if", -1, 's', 0, ""},
     [OP_CHECK] = {"check", 2, 'i', 0, ""},          [OP_TRAINING] = {"training", 0, 'b', 0, ""},
+    [OP_DIVISOR] = {"divisor", 1, 'i', 0, ""},
     [OP_DRAW] = {"draw", 1, 'r', P_COSTLY, ""},
 #define OP(id, name, nargs, result, props, text) [OP_##id] = {name, nargs, result, props, text},
 #include "ops.def"
@@ -62,12 +62,29 @@ static bool same(const Ex *a, const Ex *b) {
     return true;
 }
 
+static Ex **slot_of(const ExTable *t, uint64_t hash) { return &t->bucket[hash & (t->buckets - 1)]; }
+
+static void grow(Ctx *ctx, ExTable *t) {
+    const ExTable old = *t;
+    t->buckets = old.buckets ? 4 * old.buckets : 1 << 14;
+    t->bucket = NEWN(ctx, Ex *, t->buckets);
+    for (uint64_t k = 0; k < old.buckets; k++)
+        for (Ex *e = old.bucket[k], *next; e; e = next) {
+            Ex **slot = slot_of(t, e->hash);
+            next = e->chain;
+            e->chain = *slot;
+            *slot = e;
+        }
+}
+
 static const Ex *intern(Ctx *ctx, Ex e, const Ex *const *arg) {
     if (!ctx->exprs)
         ctx->exprs = NEW(ctx, ExTable);
+    if ((uint64_t)ctx->exprs->count >= ctx->exprs->buckets)
+        grow(ctx, ctx->exprs);
     e.arg = arg;
     e.hash = hash_of(&e);
-    const Ex **slot = &ctx->exprs->bucket[e.hash % BUCKETS];
+    Ex **slot = slot_of(ctx->exprs, e.hash);
     for (const Ex *old = *slot; old; old = old->chain)
         if (same(old, &e))
             return old;
@@ -79,7 +96,7 @@ static const Ex *intern(Ctx *ctx, Ex e, const Ex *const *arg) {
     }
     e.has_var = e.op == OP_VAR;
     e.has_read = e.op == OP_READ || e.op == OP_READ_IF;
-    e.has_guarded = e.op == OP_READ_IF || e.op == OP_CHECK;
+    e.has_guarded = e.op == OP_READ_IF || e.op == OP_CHECK || e.op == OP_DIVISOR;
     for (int k = 0; k < e.nargs; k++) {
         e.has_var |= e.arg[k]->has_var;
         e.has_read |= e.arg[k]->has_read;
@@ -109,9 +126,18 @@ const Ex *ex_dim(Ctx *ctx, const Dim *dim) {
     return dim->size ? dim->size : intern(ctx, (Ex){.op = OP_DIM, .type = T_INT, .dim = dim}, NULL);
 }
 
+/* Along an axis of length 1 every index in range is 0. A variable stays: that loops agree is seen by it. */
+const Ex *ex_only_index(Ctx *ctx, const Ex *index, const Ex *size) {
+    bool one = ex_is_number(size, 1) && index->op != OP_VAR && index->op != OP_CHECK;
+    return one ? ex_int(ctx, 0) : index;
+}
+
 const Ex *ex_read(Ctx *ctx, Node *node, const Ex *const *index, bool guarded) {
     Op op = guarded && node->rank > 0 ? OP_READ_IF : OP_READ;
-    return intern(ctx, (Ex){.op = op, .type = node->type, .node = node, .nargs = node->rank}, index);
+    const Ex *only[MAX_RANK];
+    for (int a = 0; a < node->rank; a++)
+        only[a] = ex_only_index(ctx, index[a], node->axis[a].size);
+    return intern(ctx, (Ex){.op = op, .type = node->type, .node = node, .nargs = node->rank}, only);
 }
 
 const Ex *ex_check(Ctx *ctx, const Ex *index, const Ex *size, Span span) {
@@ -119,6 +145,13 @@ const Ex *ex_check(Ctx *ctx, const Ex *index, const Ex *size, Span span) {
     if (ex_is_int(index, &i) && ex_is_int(size, &n) && i >= 0 && i < n)
         return index;
     return intern(ctx, (Ex){.op = OP_CHECK, .type = T_INT, .nargs = 2, .span = span}, (const Ex *[]){index, size});
+}
+
+const Ex *ex_divisor(Ctx *ctx, const Ex *d, Span span) {
+    int64_t v;
+    if (ex_is_int(d, &v) && v != 0)
+        return d;
+    return intern(ctx, (Ex){.op = OP_DIVISOR, .type = T_INT, .nargs = 1, .span = span}, &d);
 }
 
 const Ex *ex_draw(Ctx *ctx, int normal, uint64_t key, const Ex *index) {
@@ -293,6 +326,8 @@ static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
             return ex_bool(ctx, folded);
     } else if (is_const(a) && is_const(b) && fold_compare(op, number(a), number(b), &folded)) {
         return ex_bool(ctx, folded);
+    } else if (a == b && op == OP_LT) {                             /* x < x, of nan too */
+        return ex_bool(ctx, false);
     }
     return NULL;
 }
@@ -397,11 +432,37 @@ const Ex *ex_where(Ctx *ctx, const Ex *c, const Ex *a, const Ex *b) {
     return ex_raw(ctx, OP_WHERE, a->type, 3, (const Ex *[]){c, a, b});
 }
 
+/* e >= 0 is what a comparison of ints says; NULL of another condition. */
+static const Ex *says_at_least_zero(Ctx *ctx, const Ex *c) {
+    if ((c->op != OP_LT && c->op != OP_LE) || c->arg[0]->type != T_INT || c->arg[1]->type != T_INT)
+        return NULL;
+    const Ex *d = ex2(ctx, OP_SUB, c->arg[1], c->arg[0]);
+    return c->op == OP_LT ? ex2(ctx, OP_SUB, d, ex_int(ctx, 1)) : d;
+}
+
+/* d >= 0 cannot hold where c does: i < 1 and 1 <= i. */
+static bool excludes(Ctx *ctx, const Ex *c, const Ex *d) {
+    int64_t sum;
+    if (c->op == OP_AND)
+        return excludes(ctx, c->arg[0], d) || excludes(ctx, c->arg[1], d);
+    const Ex *e = says_at_least_zero(ctx, c);
+    return e && ex_is_int(ex2(ctx, OP_ADD, e, d), &sum) && sum < 0;
+}
+
+static bool contradict(Ctx *ctx, const Ex *a, const Ex *b) {
+    if (b->op == OP_AND)
+        return contradict(ctx, a, b->arg[0]) || contradict(ctx, a, b->arg[1]);
+    const Ex *d = says_at_least_zero(ctx, b);
+    return d && excludes(ctx, a, d);
+}
+
 const Ex *ex_and(Ctx *ctx, const Ex *a, const Ex *b) {
     if (is_true(a) || a == b || is_false(b))
         return b;
     if (is_false(a) || is_true(b))
         return a;
+    if (!a->has_read && !b->has_read && contradict(ctx, a, b))
+        return ex_bool(ctx, false);
     if (b->op == OP_AND && b->arg[0] == a)
         return b;
     if (a->op == OP_AND && (a->arg[0] == b || a->arg[1] == b))
@@ -459,6 +520,7 @@ static const Ex *with_args(Ctx *ctx, const Ex *e, const Ex *const *arg, bool gua
     case OP_READ: return ex_read(ctx, e->node, arg, guarded);
     case OP_READ_IF: return ex_read(ctx, e->node, arg, true);
     case OP_CHECK: return ex_check(ctx, arg[0], arg[1], e->span);
+    case OP_DIVISOR: return ex_divisor(ctx, arg[0], e->span);
     case OP_DRAW: return ex_draw(ctx, e->var, (uint64_t)e->i, arg[0]);
     default: return e->nargs ? ex_op(ctx, e->op, arg) : e;
     }

@@ -179,7 +179,7 @@ static void through(BodySweep *t, const Item *item) {
     Ctx *ctx = t->s->ctx;
     const Ex *e = item->e;
     if (e->op == OP_READ || e->op == OP_READ_IF) {
-        contribute(t->s, t->var, t->nvars, t->inner, e, ex_where(ctx, item->guard, item->adj, zero(ctx)));
+        contribute(t->s, t->var, t->nvars, t->inner && t->s->inner[e->node->id], e, ex_where(ctx, item->guard, item->adj, zero(ctx)));
         return;
     }
     if (e->op == OP_WHERE) {
@@ -465,6 +465,11 @@ static const Ex *const *own_vars(Ctx *ctx, int from, int n) {
     return v;
 }
 
+static bool fits(Sweep *s, const Node *n) {
+    s->failed |= n->rank + s->nouter_used > MAX_RANK;
+    return !s->failed;
+}
+
 /* A state is reached: from now on its adjoint has what the step after it carries back. */
 static void carry_back(Sweep *s, Node *n) {
     for (int g = 0; g < s->graph->group.n; g++) {
@@ -473,6 +478,8 @@ static void carry_back(Sweep *s, Node *n) {
             const State *st = &group->states.at[k];
             if (st->state != n || st->prev->id >= s->count || !s->up[st->prev->id] || !s->dep[st->prev->id] || is_x(s, n))
                 continue;
+            if (!fits(s, n))
+                return;
             Back *back = &s->back[g];
             if (!back->group)
                 back->group = group_new(s->ctx, s->graph, -group->dir, group->axis, group->size, group->name);
@@ -500,6 +507,8 @@ static void through_prev(Sweep *s, Node *n) {
         accumulate(s, st->state, ex_where(ctx, in, ex_map_vars(ctx, a, next_step, &m, true), zero(ctx)));
     }
     Back *back = &s->back[group->id];
+    if (!fits(s, n))
+        return;
     Node *d = full_node(s, n, -1, a);
     if (back->group && back->carried[n->place])
         back->group->states.at[back->carried[n->place]->place].state = d;
@@ -567,7 +576,7 @@ bool gradient(const Builder *b, Node *node, const Ex *seed, Node *const *x, int 
     for (int k = 0; k < n; k++)
         dx[k] = s->adj[x[k]->id];
     if (s->failed && error_count(b->ctx) == 0)
-        error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time");
+        error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time, or of more than %d axes", MAX_RANK);
     return !s->failed;
 }
 
@@ -583,6 +592,28 @@ static Node *total_loss(Ctx *ctx, Graph *g) {
                             : node_compute(ctx, g, 0, NULL, NULL, 0, NULL, R_NONE, sum, NULL, NULL, g->losses.at[0].span, 0);
 }
 
+/* dx: of the learnable params x, in natural order; NULL where nothing flows. */
+static bool learns(Ctx *ctx, const Root *loss, const Ex *const *dx, int n) {
+    for (int k = 0; k < n; k++)
+        if (dx[k])
+            return true;
+    error_at(ctx, loss->span, "E0222", "no param gets a gradient from this loss");
+    return false;
+}
+
+/* From each loss alone some param gets a gradient. What is built for the question is forgotten. */
+static bool each_teaches(Ctx *ctx, Graph *g, Node *const *x, int n, const Ex **dx) {
+    const Graph before = *g;
+    bool fine = true;
+    for (int k = 0; k < before.losses.n; k++) {
+        const Root *loss = &before.losses.at[k];
+        Builder b = {.ctx = ctx, .graph = g};
+        fine &= gradient(&b, loss->node, ex_real(ctx, 1), x, n, dx, loss->span) && learns(ctx, loss, dx, n);
+        *g = before;
+    }
+    return fine;
+}
+
 /* requires: losses. ensures: params[].grad of every param that a loss depends on. */
 Graph *differentiate(Ctx *ctx, Graph *g) {
     if (g->losses.n == 0)
@@ -596,10 +627,11 @@ Graph *differentiate(Ctx *ctx, Graph *g) {
         }
     Builder b = {.ctx = ctx, .graph = g};
     const Ex **dx = NEWN(ctx, const Ex *, x.n + 1);
-    Node *loss = total_loss(ctx, g);
-    if (x.n == 0 || !gradient(&b, loss, ex_real(ctx, 1), x.at, x.n, dx, g->losses.at[0].span))
+    const Root *first = &g->losses.at[0];
+    if (g->losses.n > 1 && !each_teaches(ctx, g, x.at, x.n, dx))
         return g;
-    bool any = false;
+    if (!gradient(&b, total_loss(ctx, g), ex_real(ctx, 1), x.at, x.n, dx, first->span) || !learns(ctx, first, dx, x.n))
+        return g;
     for (int k = 0; k < x.n; k++) {
         ParamDecl *p = &g->params.at[place.at[k]];
         if (!dx[k])
@@ -610,11 +642,7 @@ Graph *differentiate(Ctx *ctx, Graph *g) {
         p->grad = node_compute(ctx, g, p->node->rank, p->node->axis, var, 0, NULL, R_NONE, dx[k], NULL,
                                arena_printf(ctx->arena, "d%s", p->name), p->node->span, 0);
         p->grad->adjoint_of = p->node;
-        any = true;
     }
-    if (!any)
-        error_at(ctx, g->losses.at[0].span, "E0222", "no param gets a gradient from this loss");
-    else
-        find_residuals(ctx, g);
+    find_residuals(ctx, g);
     return g;
 }

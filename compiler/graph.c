@@ -202,7 +202,7 @@ Node *node_scatter(Ctx *ctx, Graph *g, int rank, const Axis *axis, int nred, con
         n->red[k].name = red[k].name;
     }
     for (int k = 0; k < rank; k++)
-        n->target[k] = rename_ex(&r, target[k]);
+        n->target[k] = ex_only_index(ctx, rename_ex(&r, target[k]), axis[k].size);
     n->body = rename_ex(&r, body);
     name_indices(ctx, n);
     return unique(ctx, g, n);

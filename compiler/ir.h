@@ -23,6 +23,7 @@ typedef enum {
     OP_READ,        /* .node at arg[0..rank-1]; in range for all values of the index variables */
     OP_READ_IF,     /* the same, in range only where control reaches it: never to be hoisted out of a branch */
     OP_CHECK,       /* arg[0] when 0 <= arg[0] < arg[1], else a run-time fault at .span: never hoisted either */
+    OP_DIVISOR,     /* arg[0] when it is not 0, else a run-time fault at .span: never hoisted either */
     OP_TRAINING,    /* bool: true in the training step, false in evaluation, outputs and prediction; each program folds it */
     OP_DRAW,        /* Philox: arg[0] the linear element index; .i the key; .var 0 uniform in (0, 1), 1 normal */
 #define OP(id, name, nargs, result, props, text) OP_##id,
@@ -53,16 +54,16 @@ struct Ex {
     int var;
     const Dim *dim;
     Node *node;
-    Span span;              /* of OP_CHECK */
-    bool has_var, has_read, has_guarded;    /* somewhere below: OP_VAR; READ, READ_IF; READ_IF, CHECK */
-    const Ex *chain;        /* hash table */
+    Span span;              /* of OP_CHECK, OP_DIVISOR */
+    bool has_var, has_read, has_guarded;    /* somewhere below: OP_VAR; READ, READ_IF; READ_IF, CHECK, DIVISOR */
+    Ex *chain;              /* hash table */
     uint64_t hash;
 };
 
 /* Index variables. Within a node: 0 .. rank-1 are its axes, rank .. rank+nred-1 its reduction indices. While lowering:
  * VAR_AXIS + p is the axis p places from the right of a value not yet given to a node; VAR_SCOPE + s an index variable
  * of the model in scope. */
-enum { MAX_RANK = 16, VAR_AXIS = 64, VAR_SCOPE = 128 };
+enum { MAX_RANK = 16, VAR_AXIS = 64, VAR_SCOPE = 128, MAX_SCOPE = 256 };     /* MAX_SCOPE: index variables in scope at once */
 
 struct Dim {
     const char *name;
@@ -87,8 +88,10 @@ const Ex *ex_real(Ctx *, double), *ex_int(Ctx *, int64_t), *ex_bool(Ctx *, bool)
 const Ex *ex_var(Ctx *, int var);
 const Ex *ex_dim(Ctx *, const Dim *);               /* its normal form when it has one */
 const Ex *ex_total(Ctx *);
+const Ex *ex_only_index(Ctx *, const Ex *index, const Ex *size);
 const Ex *ex_read(Ctx *, Node *, const Ex *const *index, bool guarded);
 const Ex *ex_check(Ctx *, const Ex *index, const Ex *size, Span);
+const Ex *ex_divisor(Ctx *, const Ex *, Span);
 const Ex *ex_training(Ctx *);
 const Ex *ex_draw(Ctx *, int normal, uint64_t key, const Ex *index);
 const Ex *ex_op(Ctx *, Op, const Ex *const *arg);   /* canonical: laws that always hold are applied; ints are polynomials in normal form */
@@ -257,7 +260,7 @@ typedef struct {
 const Ex *build_read(const Builder *, const Build *);
 /* The same care for nodes that are built over all variables in scope: a row's length as that of the longest, or NULL; a
  * body that stands behind what it needs for all values of the variables. */
-const Ex *full_size(const Builder *, const Ex *size);
+const Ex *build_size(const Builder *, const Ex *size, int var, const Build *);
 void build_guarded(const Builder *, Build *);
 bool is_leaf(const Node *);
 void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */

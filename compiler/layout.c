@@ -117,6 +117,11 @@ static const Level *top(const Layout *l)
     return &l->open.at[l->open.n - 1];
 }
 
+static bool in_column_1(const Layout *l, const Token *token)
+{
+    return token->begin == 0 || l->ctx->source.at[l->file].text[token->begin - 1] == '\n';
+}
+
 static bool is_name_here(const Layout *l, int i)
 {
     const Token *token = &l->raw->at[i];
@@ -124,7 +129,7 @@ static bool is_name_here(const Layout *l, int i)
         return true;
     if (!is_reserved(token->kind))
         return false;
-    return (top(l)->kind == '(' || top(l)->train) && next_kind(l, i) == '=';
+    return ((top(l)->kind == '(' && !in_column_1(l, token)) || top(l)->train) && next_kind(l, i) == '=';
 }
 
 /* Does this '{' open a train block? A misspelt 'train' counts, when it begins its line. */

@@ -180,6 +180,11 @@ again:
                           while (c > begin + 1 && c[-1] == '\r') c--;
                           goto done; }
 
+    "\xE2\x80\x9C" [^\n\x00\xE2"]* "\xE2\x80\x9D"                  /* the quotes of a word processor */
+                { kind = bad(lex, TOK_STRING, "E0102", "strings stand in '\"'",
+                             arena_printf(lex->ctx->arena, "unexpected character '%.3s' outside a string or comment", (const char *)begin));
+                  goto done; }
+
     "=="        { kind = TOK_EQ; goto done; }
     "!="        { kind = TOK_NE; goto done; }
     "<="        { kind = TOK_LE; goto done; }

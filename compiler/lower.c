@@ -4,7 +4,9 @@
  * one calls: lower_decl.c and lower_let.c for statements, lower_expr.c and its kin for expressions. A name whose declaration failed stays known as SYM_BAD and silences what follows from it. The order of
  * statements is the order of declaration: a name is visible from its statement on, and a function sees what stood above
  * it. The library is a module like an imported file. */
+#define _XOPEN_SOURCE 700                   /* realpath */
 #include "lower.h"
+#include "front.h"
 #include "../runtime/adrt.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +21,8 @@ extern const size_t std_ad_len;
 
 static bool in_std(const Lower *L, Span span) { return L->std && span.file == L->std->file; }
 
+static bool within(Span a, Span b) { return a.file == b.file && a.begin >= b.begin && a.end <= b.end; }
+
 /* A mistake inside the library is the caller's: it is reported at the call. */
 void lower_error(Lower *L, Span span, const char *code, const char *format, ...) {
     if (L->muted)
@@ -31,6 +35,9 @@ void lower_error(Lower *L, Span span, const char *code, const char *format, ...)
     if (in_std(L, span) && !in_std(L, L->std_call))
         span = L->std_call;
     error_at(L->ctx, span, code, "%s", text);
+    for (const Scope *s = L->scope; s; s = s->outer)        /* in the body of a function: which call made it wrong? */
+        if (s->call.end && !s->module->is_std && !within(span, s->call))
+            note_at(L->ctx, s->call, "called here");
 }
 
 void lower_label(Lower *L, Span span, const char *format, ...) {
@@ -46,21 +53,35 @@ void lower_label(Lower *L, Span span, const char *format, ...) {
 
 /* ---------------------------------------------------------------- names */
 
-static Symbol *find(Symbol *list, const char *name, int limit) {
+/* A file may declare 100000 names, so they are hashed; those of a scope are few. */
+static Symbol **bucket_of(Module *m, const char *name) {
+    unsigned h = 2166136261u;
+    for (const char *c = name; *c; c++)
+        h = (h ^ (unsigned char)*c) * 16777619u;
+    return &m->bucket[(h ^ h >> 15) % NAME_BUCKETS];
+}
+
+static Symbol *find_local(Symbol *list, const char *name) {
     for (Symbol *s = list; s; s = s->next)
-        if (s->kind != SYM_FN && s->order < limit && strcmp(s->name, name) == 0)
-            return s;
-    for (Symbol *s = list; s; s = s->next)
-        if (s->kind == SYM_FN && s->order < limit && strcmp(s->name, name) == 0)
+        if (strcmp(s->name, name) == 0)
             return s;
     return NULL;
 }
 
+Symbol *find_global(Module *m, const char *name, int limit) {
+    for (Symbol *s = *bucket_of(m, name); s; s = s->chain)
+        if (s->order < limit && strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+Symbol *lookup_local(Lower *L, const char *name) { return L->scope ? find_local(L->scope->symbols, name) : NULL; }
+
 Symbol *lookup(Lower *L, const char *name) {
-    const Module *m = L->module;
+    Module *m = L->module;
     int limit = 1 << 30;
     for (Scope *s = L->scope; s; s = s->outer) {
-        Symbol *y = find(s->symbols, name, 1 << 30);
+        Symbol *y = find_local(s->symbols, name);
         if (y)
             return y;
         if (s->function) {
@@ -69,30 +90,40 @@ Symbol *lookup(Lower *L, const char *name) {
             break;
         }
     }
-    return find(m->symbols, name, limit);
+    return find_global(m, name, limit);
 }
 
-static Symbol *declare_in(Lower *L, Symbol **list, const char *name, Span span, SymbolKind kind) {
-    for (Symbol *s = *list; s; s = s->next)
-        if (strcmp(s->name, name) == 0 && s->kind != SYM_INDEX && (s->kind != SYM_FN || s->module == L->module)) {
-            ERR(L, span, "E0202", "'%s' is declared already, at %s", name, place(L->ctx, s->span));
-            return NULL;
-        }
+static bool declared_twice(Lower *L, const Symbol *first, const char *name, Span span) {
+    if (!first || first->kind == SYM_INDEX)
+        return false;
+    ERR(L, span, "E0202", "'%s' is declared already, at %s", name, place(L->ctx, first->span));
+    return true;
+}
+
+static Symbol *new_symbol(Lower *L, Symbol **list, const char *name, Span span, SymbolKind kind) {
     Symbol *s = NEW(L->ctx, Symbol);
-    *s = (Symbol){.name = name, .kind = kind, .span = span, .order = ++L->module->order, .next = *list, .module = L->module};
+    *s = (Symbol){.name = name, .kind = kind, .span = span, .next = *list, .module = L->module};
     *list = s;
     return s;
 }
 
-Symbol *declare_global(Lower *L, const char *name, Span span, SymbolKind kind) { return declare_in(L, &L->module->symbols, name, span, kind); }
+Symbol *declare_global(Lower *L, const char *name, Span span, SymbolKind kind) {
+    Symbol **bucket = bucket_of(L->module, name);
+    if (declared_twice(L, find_global(L->module, name, 1 << 30), name, span))
+        return NULL;
+    Symbol *s = new_symbol(L, &L->module->symbols, name, span, kind);
+    s->order = ++L->module->order;
+    s->chain = *bucket;
+    *bucket = s;
+    return s;
+}
 
 Symbol *declare(Lower *L, const char *name, Span span, SymbolKind kind) {
     if (!L->scope)
         return declare_global(L, name, span, kind);
-    int order = L->module->order;
-    Symbol *s = declare_in(L, &L->scope->symbols, name, span, kind);
-    L->module->order = order;
-    return s;
+    if (declared_twice(L, find_local(L->scope->symbols, name), name, span))
+        return NULL;
+    return new_symbol(L, &L->scope->symbols, name, span, kind);
 }
 
 static void collect_names(Lower *L, const Symbol *s, void *names) {
@@ -116,6 +147,24 @@ const Ast *declared_later(const Ast *list, const char *name) {
     return NULL;
 }
 
+static const char *const built_in[] = {"pi", "inf", "nan", "eps"};
+enum { NBUILT_IN = (int)(sizeof built_in / sizeof *built_in) };
+
+bool name_is_known(Lower *L, const char *name) {
+    for (int k = 0; k < NBUILT_IN; k++)
+        if (strcmp(name, built_in[k]) == 0)
+            return true;
+    return lookup(L, name) != NULL;
+}
+
+/* A name that nobody declared is reported where it is used first. */
+static bool said_unknown(const Lower *L, const char *name) {
+    for (int k = 0; k < L->unknown.n; k++)
+        if (strcmp(L->unknown.at[k], name) == 0)
+            return true;
+    return false;
+}
+
 void unknown_name(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     const Module *m = L->module;
@@ -131,6 +180,12 @@ void unknown_name(Lower *L, const Ast *a) {
             hint(L->ctx, "a recurrence starts from a value: let %s[t in T] from 0 = ...", a->text);
         return;
     }
+    if (!L->muted && said_unknown(L, a->text)) {
+        diag_mute(L->ctx);
+        return;
+    }
+    if (!L->muted)
+        vec_push(L->ctx, &L->unknown, a->text);
     const Ast *later = m == L->module ? declared_later(L->statements, a->text) : NULL;
     if (later) {
         ERR(L, a->span, "E0218", "'%s' is used before its definition at %s", a->text, place(L->ctx, later->name_span));
@@ -138,8 +193,7 @@ void unknown_name(Lower *L, const Ast *a) {
     }
     const char *shown = strlen(a->text) > 60 ? arena_printf(L->ctx->arena, "%.57s...", a->text) : a->text;
     ERR(L, a->span, "E0201", "unknown name '%s'", shown);
-    static const char *const built_in[] = {"pi", "inf", "nan", "eps"};
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < NBUILT_IN; k++)
         vec_push(L->ctx, &names, built_in[k]);
     for (const Ast *in = L->ended ? L->ended->items : NULL; in; in = in->next)
         if (in->kind == AST_IN && strcmp(in->text, a->text) == 0) {
@@ -162,58 +216,96 @@ static char *path_beside(Ctx *ctx, const char *model, const char *path) {
     return path[0] == '/' || !slash ? arena_strdup(ctx->arena, path) : arena_printf(ctx->arena, "%.*s/%s", (int)(slash - model), model, path);
 }
 
+static bool all_parsed(const Ast *statements) {
+    for (const Ast *a = statements; a; a = a->next)
+        if (a->kind == AST_POISON)
+            return false;
+    return true;
+}
+
+/* One name for a file, however the path to it is written. */
+static const char *real_path(Ctx *ctx, const char *path) {
+    char *real = realpath(path, NULL);
+    const char *kept = arena_strdup(ctx->arena, real ? real : path);
+    free(real);
+    return kept;
+}
+
+static Module *find_module(Lower *L, const char *path) {
+    const char *real = real_path(L->ctx, path);
+    for (int k = 0; k < L->modules.n; k++)
+        if (strcmp(L->modules.at[k]->path, real) == 0)
+            return L->modules.at[k];
+    return NULL;
+}
+
 static Module *load_module(Lower *L, int file, const char *path) {
     Module *m = NEW(L->ctx, Module), *before = L->module;
     const Ast *statements = L->statements;
-    *m = (Module){.file = file, .path = path};
+    *m = (Module){.file = file, .path = path, .loading = true};
     vec_push(L->ctx, &L->modules, m);
     L->module = m;
     L->statements = parse(L->ctx, file);
     for (const Ast *a = L->statements; a; a = a->next) {
-        if (a->kind != AST_FN && a->kind != AST_DIM && a->kind != AST_LET && a->kind != AST_IMPORT && a->kind != AST_POISON)
+        bool draw = a->kind == AST_LET && a->op == '~';
+        if (draw || (a->kind != AST_FN && a->kind != AST_DIM && a->kind != AST_LET && a->kind != AST_IMPORT && a->kind != AST_POISON))
             ERR(L, a->span, "E0225", "an imported file gives functions: besides them it may hold imports, dims and constants");
         else
             lower_statement(L, a);
     }
+    m->incomplete |= !all_parsed(L->statements);
+    m->loading = false;
     L->module = before;
     L->statements = statements;
     return m;
 }
 
-static void lower_import(Lower *L, const Ast *a) {
+static bool import_function(Lower *L, const Ast *a, const Symbol *s) {
+    Symbol *there = find_global(L->module, s->name, 1 << 30);
+    if (there) {
+        if (there->fn == s->fn)                     /* the same file again */
+            return true;
+        ERR(L, a->name_span.end ? a->name_span : a->span, "E0202", "'%s' of this file, at %s, is declared already, at %s", s->name,
+            place(L->ctx, s->span), place(L->ctx, there->span));
+        return false;
+    }
+    Symbol *mine = declare(L, s->name, a->span, SYM_FN);
+    mine->fn = s->fn;
+    mine->span = s->span;
+    mine->module = s->module;
+    mine->wrong = s->wrong;
+    mine->fn_order = s->order;
+    return true;
+}
+
+static bool lower_import(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
-    const char *self = ctx->source.at[a->span.file].name;
-    char *path = path_beside(ctx, self, a->text);
+    Span at = a->name_span.end ? a->name_span : a->span;
+    char *path = path_beside(ctx, ctx->source.at[a->span.file].name, a->text);
     int file = -1;
-    Module *m = NULL;
-    for (int k = 0; k < L->modules.n; k++)
-        if (L->modules.at[k]->path && strcmp(L->modules.at[k]->path, path) == 0)
-            m = L->modules.at[k];
+    Module *m = find_module(L, path);
     bool found = m || source_read(ctx, path, &file);
     for (int k = 0; !found && k < ctx->options.include.n; k++) {
         path = arena_printf(ctx->arena, "%s/%s", ctx->options.include.at[k], a->text);
-        found = source_read(ctx, path, &file);
+        m = find_module(L, path);
+        found = m || source_read(ctx, path, &file);
     }
-    if (!found) {
-        ERR(L, a->name_span.end ? a->name_span : a->span, "E0225", "cannot read \"%s\": %s", a->text, strerror(errno));
-        return;
+    if (!found || (m && m->loading)) {
+        L->module->incomplete = true;
+        if (found)
+            ERR(L, at, "E0225", "\"%s\" imports itself, here or by what it imports", a->text);
+        else
+            ERR(L, at, "E0225", "cannot read \"%s\": %s", a->text, strerror(errno));
+        return false;
     }
     if (!m)
-        m = load_module(L, file, path);
-    for (Symbol *s = m->symbols; s; s = s->next) {
-        if (s->kind != SYM_FN || s->module != m)
-            continue;
-        Symbol *mine = declare(L, s->name, a->span, SYM_FN);
-        if (mine) {
-            int order = mine->order;
-            Symbol *next = mine->next;
-            *mine = *s;
-            mine->order = order;
-            mine->next = next;
-            mine->span = s->span;
-            mine->fn_order = s->order;
-        }
-    }
+        m = load_module(L, file, real_path(ctx, path));
+    L->module->incomplete |= m->incomplete;
+    bool fine = true;
+    for (Symbol *s = m->symbols; s; s = s->next)
+        if (s->kind == SYM_FN && s->module == m)
+            fine &= import_function(L, a, s);
+    return fine;
 }
 
 static void load_library(Lower *L) {
@@ -227,26 +319,32 @@ static void load_library(Lower *L) {
     L->module = before;
 }
 
-static void lower_statement(Lower *L, const Ast *a) {
-    L->ended = NULL;
+static bool dispatch(Lower *L, const Ast *a) {
     switch (a->kind) {
-    case AST_DIM: lower_dim(L, a); break;
-    case AST_HYPER: lower_hyper(L, a); break;
-    case AST_DATA: lower_data(L, a); break;
-    case AST_PARAM: lower_param(L, a); break;
-    case AST_LET: lower_let(L, a); break;
-    case AST_SCAN: lower_scan(L, a); break;
-    case AST_FN: lower_fn(L, a); break;
-    case AST_LOSS: case AST_METRIC: case AST_OUTPUT: lower_root(L, a); break;
-    case AST_ASSERT: lower_assert(L, a); break;
-    case AST_IMPORT: lower_import(L, a); break;
+    case AST_DIM: return lower_dim(L, a);
+    case AST_HYPER: return lower_hyper(L, a);
+    case AST_DATA: return lower_data(L, a);
+    case AST_PARAM: return lower_param(L, a);
+    case AST_LET: return lower_let(L, a);
+    case AST_SCAN: return lower_scan(L, a);
+    case AST_FN: return lower_fn(L, a);
+    case AST_LOSS: case AST_METRIC: case AST_OUTPUT: return lower_root(L, a);
+    case AST_ASSERT: return lower_assert(L, a);
+    case AST_IMPORT: return lower_import(L, a);
     case AST_POISON:
         if (a->text && !lookup(L, a->text))
             declare(L, a->text, a->span, SYM_BAD);
-        break;
-    case AST_PRECISION: case AST_TRAIN: break;
+        return false;
+    case AST_PRECISION: case AST_TRAIN: return true;
     default: bug(L->ctx, "a statement of kind %d", (int)a->kind);
     }
+}
+
+/* What fails without a word would be left out of the model. */
+static void lower_statement(Lower *L, const Ast *a) {
+    L->ended = NULL;
+    if (!dispatch(L, a) && error_count(L->ctx) == 0)
+        bug(L->ctx, "the statement at %s failed, and nothing was reported", place(L->ctx, a->span));
 }
 
 /* ---------------------------------------------------------------- the whole */
@@ -268,18 +366,11 @@ static void find_precision(Lower *L, const Ast *statements) {
         L->graph->precision = L->ctx->options.precision;
 }
 
-static bool all_parsed(const Ast *statements) {
-    for (const Ast *a = statements; a; a = a->next)
-        if (a->kind == AST_POISON)
-            return false;
-    return true;
-}
-
 static void check_dims(Lower *L) {
     bool whole = all_parsed(L->statements);         /* else what would bind a dim may be what did not parse */
     for (int k = 0; whole && k < L->graph->dims.n; k++) {
         const Dim *d = L->graph->dims.at[k];
-        if (!d->size && !d->failed && !d->bound_by_data && !d->bound_by_ids) {
+        if (!d->size && !d->failed && !d->bound_by_data && !d->bound_by_ids && !said_unknown(L, d->name)) {
             ERR(L, d->span, "E0213", "nothing gives the dim '%s' a size", d->name);
             hint(L->ctx, "it needs an axis of data, an index(%s) array, '= ...' or -D %s=...", d->name, d->name);
         }
@@ -310,11 +401,11 @@ static const Ast *find_train(Lower *L, const Ast *statements) {
     return train;
 }
 
-static bool any_learnable(const Graph *g) {
+static const ParamDecl *first_learnable(const Graph *g) {
     for (int k = 0; k < g->params.n; k++)
         if (!g->params.at[k].frozen)
-            return true;
-    return false;
+            return &g->params.at[k];
+    return NULL;
 }
 
 static void warn_missing(Lower *L) {
@@ -345,7 +436,8 @@ Graph *lower(Ctx *ctx, const Ast *statements, int file) {
     L->graph->name = model_name(ctx, file);
     load_library(L);
     L->main = L->module = NEW(ctx, Module);
-    L->module->file = file;
+    *L->main = (Module){.file = file, .path = real_path(ctx, ctx->source.at[file].name), .loading = true};
+    vec_push(ctx, &L->modules, L->main);
     L->statements = statements;
     find_precision(L, statements);
     for (const Ast *a = statements; a; a = a->next)
@@ -354,12 +446,13 @@ Graph *lower(Ctx *ctx, const Ast *statements, int file) {
     const Ast *train = find_train(L, statements);
     if (train)
         check_settings(ctx, L->graph, train);
-    if (error_count(ctx) == 0 && !L->seen_loss && any_learnable(L->graph)) {
-        const ParamDecl *p = &L->graph->params.at[0];
+    const ParamDecl *p = first_learnable(L->graph);
+    if (p && !L->seen_loss && all_parsed(statements))
         error_at(ctx, p->ast->span, "E0222", "the model has a param that can learn, '%s', but no loss to minimise", p->name);
-    }
-    if (error_count(ctx) > 0)
+    if (error_count(ctx) > 0) {
+        differentiate(ctx, L->graph);               /* for what is to be said of the losses that are right */
         return NULL;
+    }
     warn_batch_sums(ctx, L->graph);
     warn_missing(L);
     return L->graph;

@@ -1,6 +1,7 @@
 /* lower.h: what the files of the lowering share: lower.c (names, files), lower_decl.c and lower_let.c (statements), values.c
  * (shapes), lower_expr.c (expressions), lower_index.c (indexing, comprehensions), lower_scan.c (recurrences), lower_reduce.c
- * (reductions), lower_call.c (functions), lower_library.c (built-in ones), lower_grad.c (derivatives). */
+ * (reductions), lower_call.c (functions), lower_body.c (their names),
+ * lower_library.c (built-in ones), lower_grad.c (derivatives). */
 #ifndef ADC_LOWER_H
 #define ADC_LOWER_H
 
@@ -18,6 +19,11 @@ typedef struct {
     bool bad;
 } Val;
 
+/* Of what lower_expr recurses through: a Val takes half a kilobyte, and only those of the way down shall be on the stack. */
+#define OWN_FRAME __attribute__((noinline))
+
+enum { MAX_ARGS = 64 };             /* of a function */
+
 typedef enum { SYM_DIM, SYM_VALUE, SYM_FN, SYM_INDEX, SYM_STATE, SYM_BAD } SymbolKind;
 
 typedef struct Symbol Symbol;
@@ -33,18 +39,23 @@ struct Symbol {
     struct Module *module;      /* SYM_FN: where it was declared */
     int order;                  /* position among the statements of its module */
     int fn_order;               /* SYM_FN that was imported: its position in its own module */
+    bool wrong;                 /* SYM_FN: its body has mistakes of its own, which are said */
     bool expanding;             /* SYM_FN: being expanded, so a call is a recursion */
     bool data_only;             /* SYM_VALUE: a data array itself */
     bool missing, masked;       /* a 'missing' array; mask() of it was taken */
     bool pseudo;
     /* SYM_STATE: a name of the recurrence being lowered: x[t] above its definition, x[t-1] through prev */
     Node *prev; Val now; bool defined; int index_var;
-    Symbol *next;
+    Symbol *next, *chain;       /* of all names; of those in the same bucket */
 };
 
-typedef struct Module { Symbol *symbols; bool is_std; int order; int file; struct Module *imports; const char *path; } Module;
+enum { NAME_BUCKETS = 1 << 12 };
+typedef struct Module { Symbol *symbols; Symbol *bucket[NAME_BUCKETS]; bool is_std; int order; int file; const char *path;
+    bool loading;               /* an import of it now is one of itself */
+    bool incomplete;            /* an import failed, or a statement did not parse: what is unknown may have been there */
+} Module;
 
-typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; } Scope;
+typedef struct Scope { Symbol *symbols; struct Scope *outer; bool function; int limit; Module *module; Span call; } Scope;
 
 typedef struct {
     Ctx *ctx;
@@ -57,9 +68,12 @@ typedef struct {
     VEC(const Ex *) guard;              /* conditions under which the current expression stands */
     VEC(Module *) modules;
     int next_var, lets, draws, norms, depth;
+    int nested;                         /* expressions around this one */
     const char *naming;                 /* the name being defined, for draws */
     bool muted;                         /* a trial lowering: report nothing */
+    bool guessing;                      /* of the shape of a recurrence's step: a state without axes may be a row in '@' */
     const Ast *ended;                   /* the last reduction in brackets of this statement: its indices are known no more */
+    VEC(const char *) unknown;          /* names that were reported */
     bool guessed;                       /* the last unknown name resembles one that is known */
     Span std_call;                      /* where the model calls the library function that is being expanded */
     int expansions;
@@ -71,6 +85,8 @@ Type wider_type(Type, Type);
 Val val_bad(void);
 Val val_scalar(const Ex *);
 const Ex *axis_var(Lower *, int rank, int k);                   /* the variable of axis k */
+bool countable(Lower *, const Node *, Span);
+void too_many_axes(Lower *, Span);
 char *shape_text(Lower *, const Val *);                         /* "[n, f]" in the user's names */
 char *size_text(Lower *, const Ex *, const Dim *);
 Val val_cast(Lower *, Val, Type);
@@ -91,17 +107,21 @@ const Ex *lower_scalar(Lower *, const Ast *, Type, const char *what);   /* NULL 
 const Ex *lower_size(Lower *, const Ast *, const Dim **plain);          /* int expression of dims and numbers */
 Val lower_condition(Lower *, const Ast *);
 Val val_binary(Lower *, int op, Val a, Val b, const Ast *);
+Val val_checked(Lower *, Op, const Val *args, int n, const Val *shape, Span);    /* val_op, with a value where ints are divided or large */
 Val val_matmul(Lower *, Val, Val, const Ast *);
 
 /* lower_index.c */
 Val lower_indexing(Lower *, const Ast *);
+bool open_index(Lower *, const Ast *in);                         /* its name into scope */
 bool push_index(Lower *, const Ast *in, bool reduction);        /* k in K, k in a:b: into scope */
+bool positive_axis(Lower *, const char *index, const Ex *size, Span);
 void pop_index(Lower *, int to);
 Val lower_comprehension(Lower *, const Ast *statement);         /* let x[k in K, ...] = e */
 bool lower_recurrence(Lower *, const Ast *let);
 bool lower_scan(Lower *, const Ast *scan);
-Val val_close(Lower *, Val, int from);                          /* index variables from..top become leading axes */
+Val val_close(Lower *, Val, int from, Span at);                 /* index variables from..top become leading axes */
 const Ex *checked_index(Lower *, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded);
+const Ex *checked_divisor(Lower *, const Ex *, Span);
 Val val_cumsum(Lower *, Val x, int axis, Span);
 bool assert_size(Lower *, const Ex *nonnegative, Span, const char *what);       /* known at load at the latest */
 
@@ -119,8 +139,15 @@ Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *gi
 const char *const *builtin_names(int *n);
 bool is_builtin(Lower *, const char *name);
 Symbol *std_function(Lower *, const char *name);
+const char *nearest_argument(const char *word, const char *const *names, int n);
+bool named_once(Lower *, const Ast *call);
 bool plain_args(Lower *, const Ast *call, int least, int most, const char *const *named, int nnamed);  /* how many, and which by name */
 const Ast *named_arg(const Ast *call, const char *name), *nth_arg(const Ast *call, int n);
+
+bool call_is_known(Lower *, const Ast *call);                   /* such a function, with so many arguments */
+
+/* lower_body.c */
+bool check_body(Lower *, const Symbol *fn);                     /* what is wrong at every call of it */
 
 /* lower_library.c */
 Val call_special(Lower *, const Ast *), call_count(Lower *, const Ast *);
@@ -128,14 +155,15 @@ uint64_t draw_key(const char *name, int ordinal);
 const Ex *element_place(Lower *, const Val *);                  /* row-major place of an element, for draws */
 
 /* lower_decl.c */
-void lower_dim(Lower *, const Ast *), lower_data(Lower *, const Ast *), lower_hyper(Lower *, const Ast *), lower_param(Lower *, const Ast *);
+/* Of every statement: false after an error. */
+bool lower_dim(Lower *, const Ast *), lower_data(Lower *, const Ast *), lower_hyper(Lower *, const Ast *), lower_param(Lower *, const Ast *);
 bool lower_axes(Lower *, const Ast *items, Val *shape);         /* the brackets of data and params, and shape notes */
 int draw_row(Lower *, const Ast *call);                         /* which draw; 0 uniform, 1 normal, -1 after an error */
+bool draw_exists(Lower *, const Ast *call, bool normal, bool uniform, double x, double y);
 bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **file);
 
 /* lower_let.c */
-void lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
-bool fn_shape_ok(Lower *, const Ast *);
+bool lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
 bool is_reduction(const char *name);
 Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
 
@@ -147,8 +175,11 @@ Val call_grad(Lower *, const Ast *), call_jvp(Lower *, const Ast *), call_hvp(Lo
 
 /* lower.c */
 Symbol *lookup(Lower *, const char *name);
+Symbol *lookup_local(Lower *, const char *name);                /* in the innermost scope alone */
+Symbol *find_global(Module *, const char *name, int limit);     /* of those declared before the limit */
 Symbol *declare(Lower *, const char *name, Span, SymbolKind);   /* an error and NULL when it is there already */
 Symbol *declare_global(Lower *, const char *name, Span, SymbolKind);
+bool name_is_known(Lower *, const char *name);
 void unknown_name(Lower *, const Ast *name);
 const Ast *declared_later(const Ast *statements, const char *name);      /* where a statement further down declares it, or NULL */
 Val lower_let_value(Lower *, const Ast *, Node **node);         /* shape note, comprehension, recurrence or plain */

@@ -33,10 +33,8 @@ static bool listed(const char *name, const char *const *list, int n) {
 }
 
 Symbol *std_function(Lower *L, const char *name) {
-    for (Symbol *s = L->std ? L->std->symbols : NULL; s; s = s->next)
-        if (s->kind == SYM_FN && strcmp(s->name, name) == 0)
-            return s;
-    return NULL;
+    Symbol *s = L->std ? find_global(L->std, name, 1 << 30) : NULL;
+    return s && s->kind == SYM_FN ? s : NULL;
 }
 
 static int scalar_of(const char *name) {
@@ -60,6 +58,23 @@ static int count_args(const Ast *call) {
     return n;
 }
 
+/* No argument is named twice. */
+bool named_once(Lower *L, const Ast *call) {
+    for (const Ast *a = call->items; a; a = a->next)
+        for (const Ast *b = call->items; a->kind == AST_ARG && b != a; b = b->next)
+            if (b->kind == AST_ARG && strcmp(a->text, b->text) == 0) {
+                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", a->text, call->text);
+                return false;
+            }
+    return true;
+}
+
+/* NumPy says axis, PyTorch dim. */
+const char *nearest_argument(const char *word, const char *const *names, int n) {
+    bool axes = strcmp(word, "axis") == 0 || strcmp(word, "axes") == 0 || strcmp(word, "dim") == 0;
+    return axes && listed("over", names, n) ? "over" : nearest_name(word, names, n);
+}
+
 bool plain_args(Lower *L, const Ast *call, int least, int most, const char *const *named, int nnamed) {
     int n = 0;
     bool fine = true;
@@ -68,7 +83,7 @@ bool plain_args(Lower *L, const Ast *call, int least, int most, const char *cons
             n++;
         } else if (!listed(a->text, named, nnamed)) {
             ERR(L, a->name_span, "E0208", "'%s' has no argument '%s'", call->text, a->text);
-            const char *near = nearest_name(a->text, named, nnamed);
+            const char *near = nearest_argument(a->text, named, nnamed);
             if (near && !L->muted)
                 hint(L->ctx, "did you mean '%s'?", near);
             fine = false;
@@ -100,7 +115,7 @@ const Ast *nth_arg(const Ast *call, int n) {
 }
 
 /* where(c, a, b): a and b are lowered under c and not c. */
-static Val call_where(Lower *L, const Ast *a) {
+OWN_FRAME static Val call_where(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     if (!plain_args(L, a, 3, 3, NULL, 0))
         return val_bad();
@@ -126,7 +141,7 @@ static Val call_where(Lower *L, const Ast *a) {
 
 static bool is_same_type(Op op) { return op_has(op, P_SAME); }
 
-static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
+OWN_FRAME static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
     Val shape = v[0];
     Type type = T_BOOL;
     for (int k = 0; k < n; k++) {
@@ -137,8 +152,13 @@ static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
     if (n == 2 && !combine_shapes(L, &v[0], &v[1], &shape, a->span, arena_printf(L->ctx->arena, "'%s'", a->text), nth_arg(a, 0), nth_arg(a, 1)))
         return val_bad();
     if (op == OP_POLYGAMMA) {
+        int64_t order;
         if (v[0].type == T_REAL) {
             ERR(L, a->span, "E0211", "the order of polygamma must be an int");
+            return val_bad();
+        }
+        if (ex_is_int(v[0].body, &order) && order < 0) {
+            ERR(L, nth_arg(a, 0)->span, "E0214", "the order of polygamma must be at least 0, not %s", size_text(L, v[0].body, NULL));
             return val_bad();
         }
         v[0] = val_cast(L, v[0], T_INT);
@@ -148,7 +168,7 @@ static Val apply_scalar(Lower *L, Op op, Val *v, int n, const Ast *a) {
     type = is_same_type(op) && type != T_REAL ? T_INT : T_REAL;
     for (int k = 0; k < n; k++)
         v[k] = val_cast(L, v[k], type);
-    return val_op(L, op, v, n, &shape);
+    return val_checked(L, op, v, n, &shape, a->span);
 }
 
 /* ---- forms that lose digits, or a derivative, as they are written */
@@ -183,7 +203,7 @@ static void warn_log_of(Lower *L, const Ast *arg) {
 
 static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default);
 
-static Val call_scalar(Lower *L, int row, const Ast *a) {
+OWN_FRAME static Val call_scalar(Lower *L, int row, const Ast *a) {
     int n = scalar[row].nargs;
     Op op = scalar[row].op;
     if (!plain_args(L, a, n, n, NULL, 0))
@@ -205,14 +225,14 @@ static Val call_scalar(Lower *L, int row, const Ast *a) {
 }
 
 /* max(a, b), min(a, b) */
-static Val call_min_max(Lower *L, const Ast *a) {
+OWN_FRAME static Val call_min_max(Lower *L, const Ast *a) {
     Val v[2] = {lower_expr(L, nth_arg(a, 0)), lower_expr(L, nth_arg(a, 1))};
     return apply_scalar(L, strcmp(a->text, "max") == 0 ? OP_MAX : OP_MIN, v, 2, a);
 }
 
 /* ---------------------------------------------------------------- functions of the model and the library */
 
-enum { MAX_EXPANSIONS = 20000 };
+enum { MAX_EXPANSIONS = 20000, MAX_DEPTH = 200 };
 
 static bool mentions(const Ast *a, const char *const *names, int n) {
     if (!a)
@@ -236,14 +256,25 @@ static Symbol *local(Lower *L, const char *name, Span span, Val v, Node *node) {
     return s;
 }
 
+/* Where the call gives this argument; the call itself when it does not. */
+static Span given_at(const Ast *fn, const Ast *arg, const Ast *call) {
+    const Ast *given = call->kind == AST_CALL ? named_arg(call, arg->text) : NULL;
+    int place = 0;
+    for (const Ast *p = fn->items; p && p != arg; p = p->next)
+        place++;
+    if (!given && call->kind == AST_CALL)
+        given = nth_arg(call, place);
+    return given ? given->span : call->span;
+}
+
 /* x[b, i]: a number or a dim declared above is that; any other name is a size of the caller's. */
-static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
+static bool bind_sizes(Lower *L, const Ast *fn, const Ast *arg, Val *v, const Ast *call) {
     Ctx *ctx = L->ctx;
     int rank = 0;
     for (const Ast *i = arg->items; i; i = i->next)
         rank++;
     if (rank != v->rank) {
-        ERR(L, call->span, "E0204", "argument '%s' of '%s' must %s, not have the shape %s", arg->text, call->text,
+        ERR(L, given_at(fn, arg, call), "E0204", "argument '%s' of '%s' must %s, not have the shape %s", arg->text, call->text,
             rank == 0 ? "be a scalar" : arena_printf(ctx->arena, "have %d ax%s", rank, rank == 1 ? "is" : "es"), shape_text(L, v));
         if (!L->muted)
             note_dims(L, v, NULL);
@@ -252,6 +283,8 @@ static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
     int k = 0;
     for (const Ast *i = arg->items; i; i = i->next, k++) {
         Symbol *s = i->kind == AST_NAME ? lookup(L, i->text) : NULL;
+        if (s && s->kind != SYM_DIM && s->kind != SYM_BAD && !lookup_local(L, i->text))      /* a value above may be called as a size is */
+            s = NULL;
         if (i->kind == AST_NAME && !s) {
             Symbol *size = declare(L, i->text, i->span, SYM_DIM);
             Dim *d = NEW(ctx, Dim);
@@ -266,8 +299,8 @@ static bool bind_sizes(Lower *L, const Ast *arg, Val *v, const Ast *call) {
         if (!size)
             return false;
         if (!same_size(L, size, dim, v->axis[k].size, v->axis[k].dim) || v->axis[k].stretch) {
-            ERR(L, call->span, "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
-                call->text, shape_text(L, v), k + 1, span_text(ctx, i->span), size_text(L, size, NULL));
+            ERR(L, given_at(fn, arg, call), "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
+                call->text, shape_text(L, v), k, span_text(ctx, i->span), size_text(L, size, NULL));
             if (!L->muted) {
                 if (dim && dim->place >= 0)
                     hint(ctx, "%s", declared_at(L, dim));
@@ -317,8 +350,16 @@ static bool lower_block(Lower *L, const Ast *statements) {
     return fine;
 }
 
+static int count_parameters(const Ast *fn, int *needed) {
+    int n = 0;
+    *needed = 0;
+    for (const Ast *arg = fn->items; arg; arg = arg->next, n++)
+        *needed += !arg->a;
+    return n;
+}
+
 /* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
-static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
+OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
     Ctx *ctx = L->ctx;
     const Ast *vjp = fn->vjp;
     Node *node = NULL;
@@ -359,15 +400,14 @@ static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n)
             break;
         }
         Val r = val_cast(L, lower_expr(L, e), T_REAL), shape = {0};
-        if (r.bad || !combine_shapes(L, &args[k], &r, &shape, e->span, "'vjp'", NULL, e)) {
+        bool fits = !r.bad && r.rank == args[k].rank;
+        if (!r.bad && !fits)
+            ERR(L, e->span, "E0217", "vjp of '%s': the adjoint of '%s' must have its shape %s, not %s", fn->text, arg->text, shape_text(L, &args[k]), shape_text(L, &r));
+        if (!fits || !combine_shapes(L, &args[k], &r, &shape, e->span, "'vjp'", NULL, e)) {
             fine = false;
         } else {
             for (int j = 0; j < args[k].rank; j++)
                 shape.axis[j] = args[k].axis[j];
-            if (shape.rank != args[k].rank) {
-                ERR(L, e->span, "E0217", "vjp of '%s': the adjoint of '%s' must have its shape %s, not %s", fn->text, arg->text, shape_text(L, &args[k]), shape_text(L, &r));
-                fine = false;
-            }
             shape.body = r.body;
             shape.type = T_REAL;
             Val made = fine ? val_let(L, shape, NULL, e->span, NULL) : val_bad();
@@ -391,21 +431,26 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     Ctx *ctx = L->ctx;
     static const char *const derivative_calls[] = {"grad", "jvp", "hvp"};
     const Ast *def = fn->fn;
+    if (fn->wrong)
+        return val_bad();
     if (fn->expanding) {
         ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", def->text);
         return val_bad();
     }
     if (L->exhausted)                               /* said once */
         return val_bad();
-    if (++L->expansions > MAX_EXPANSIONS || L->depth > 200) {
-        ERR(L, call->span, "E0219", "functions expanded too deeply or too often at '%s'", def->text);
+    if (++L->expansions > MAX_EXPANSIONS || L->depth > MAX_DEPTH) {
+        if (L->depth > MAX_DEPTH)
+            ERR(L, call->span, "E0219", "functions stand in functions more than %d deep at '%s'", MAX_DEPTH, def->text);
+        else
+            ERR(L, call->span, "E0219", "functions are expanded more than %d times at '%s'", MAX_EXPANSIONS, def->text);
         L->exhausted = !L->muted;
         return val_bad();
     }
     Scope *scope = NEW(ctx, Scope), *before = L->scope;
     Span site = L->std_call;
     bool enters_std = fn->module->is_std && !(L->scope ? L->scope->module->is_std : L->module->is_std);
-    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->fn_order ? fn->fn_order : fn->order, .module = fn->module};
+    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->fn_order ? fn->fn_order : fn->order, .module = fn->module, .call = call->span};
     L->scope = scope;
     if (enters_std)
         L->std_call = call->span;
@@ -414,15 +459,17 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     bool keep = def->vjp || mentions(def->a, derivative_calls, 3);
     for (const Ast *s = def->clauses; s; s = s->next)
         keep |= mentions(s, derivative_calls, 3);
-    Val bound[64];
+    int needed;
+    Val *bound = NEWN(ctx, Val, count_parameters(def, &needed) + 1);
     bool fine = true;
     int k = 0;
-    for (const Ast *arg = def->items; arg && k < 64; arg = arg->next, k++) {
+    for (const Ast *arg = def->items; arg; arg = arg->next, k++) {
         Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
         Node *node = nodes && k < n ? nodes[k] : NULL;
-        if (!v.bad && arg->bracketed && !bind_sizes(L, arg, &v, call))
+        if (!v.bad && arg->bracketed && !bind_sizes(L, def, arg, &v, call))
             v = val_bad();
-        if (!v.bad && (keep ? v.type == T_REAL : !trivial(v.body))) {
+        bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
+        if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body))) {
             v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
         }
         bound[k] = v;
@@ -449,18 +496,10 @@ static const Ast *parameter(const Ast *fn, const char *name, int *place) {
     return NULL;
 }
 
-static int count_parameters(const Ast *fn, int *needed) {
-    int n = 0;
-    *needed = 0;
-    for (const Ast *arg = fn->items; arg; arg = arg->next, n++)
-        *needed += !arg->a;
-    return n;
-}
-
 static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
-    const char *names[66];
+    const char *names[MAX_ARGS + 2];
     int n = 0;
-    for (const Ast *p = fn->items; p && n < 64; p = p->next)
+    for (const Ast *p = fn->items; p && n < MAX_ARGS; p = p->next)
         names[n++] = p->text;
     if (fn->text && (strstr(fn->text, "softmax") || strcmp(fn->text, "layer_norm") == 0))
         names[n++] = "over";
@@ -471,7 +510,7 @@ static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
 }
 
 /* Positional arguments first, then by name, then defaults. skip: a name taken care of by the caller ('over'). */
-static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
+OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
     int needed, n = count_parameters(fn->fn, &needed), at = first;
     bool fine = true;
     for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
@@ -493,7 +532,10 @@ static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *arg
         }
         if (given[place]) {
             if (!first || a->kind == AST_ARG) {
-                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", a->text ? a->text : "", call->text);
+                const Ast *p = fn->fn->items;
+                for (int k = 0; k < place; k++)
+                    p = p->next;
+                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", p->text, call->text);
                 fine = false;
             }
             continue;
@@ -521,12 +563,17 @@ static Node *node_of_arg(Lower *L, const Ast *a) {
     return NULL;
 }
 
-static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
-    Val args[64];
-    bool given[64] = {0};
-    Node *nodes[64] = {0};
-    int needed;
-    if (count_parameters(fn->fn, &needed) > 64 || !bind_arguments(L, fn, call, args, given, NULL, 0))
+OWN_FRAME static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
+    if (fn->wrong) {                                    /* its arguments' own mistakes */
+        for (const Ast *a = call->items; a; a = a->next)
+            lower_expr(L, a->kind == AST_ARG ? a->a : a);
+        return val_bad();
+    }
+    int needed, n = count_parameters(fn->fn, &needed);
+    Val *args = NEWN(L->ctx, Val, n + 1);               /* not on the stack, where calls within calls would fill it */
+    bool given[MAX_ARGS] = {0};
+    Node *nodes[MAX_ARGS] = {0};
+    if ( !bind_arguments(L, fn, call, args, given, NULL, 0))
         return val_bad();
     int at = 0;
     for (const Ast *a = call->items; a; a = a->next) {
@@ -537,7 +584,7 @@ static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
             at++;
         nodes[place] = node_of_arg(L, a->kind == AST_ARG ? a->a : a);
     }
-    return expand(L, fn, call, args, given, nodes, 64);
+    return expand(L, fn, call, args, given, nodes, n);
 }
 
 /* A library function with its first n arguments already lowered; the rest of the call by name. */
@@ -545,8 +592,9 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
     Symbol *fn = std_function(L, name);
     if (!fn)
         bug(L->ctx, "std.ad has no function '%s'", name);
-    Val all[64];
-    bool given[64] = {0};
+    int needed, count = count_parameters(fn->fn, &needed);
+    Val *all = NEWN(L->ctx, Val, count + 1);
+    bool given[MAX_ARGS] = {0};
     for (int k = 0; k < n; k++) {
         all[k] = args[k];
         given[k] = true;
@@ -558,11 +606,11 @@ Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n
         all[place] = lower_expr(L, a->a);
         given[place] = true;
     }
-    return expand(L, fn, call, all, given, NULL, 64);
+    return expand(L, fn, call, all, given, NULL, count);
 }
 
 /* softmax(x, over = -1) and the like: a vector function along one axis. */
-static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default) {
+OWN_FRAME static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default) {
     static const char *const named[] = {"over", "eps"};
     if (!plain_args(L, call, 1, 1, named, strcmp(call->text, "layer_norm") == 0 ? 2 : 1))
         return val_bad();
@@ -594,12 +642,8 @@ static Val call_vector(Lower *L, const Ast *call, const char *name, int over_def
 /* ---------------------------------------------------------------- which function */
 
 static Symbol *find_function(Lower *L, const char *name) {
-    Module *m = L->scope ? L->scope->module : L->module;
-    int limit = L->scope ? L->scope->limit : 1 << 30;
-    for (Symbol *s = m->symbols; s; s = s->next)
-        if (s->kind == SYM_FN && s->order <= limit && strcmp(s->name, name) == 0)
-            return s;
-    return NULL;
+    Symbol *s = find_global(L->scope ? L->scope->module : L->module, name, L->scope ? L->scope->limit + 1 : 1 << 30);
+    return s && s->kind == SYM_FN ? s : NULL;
 }
 
 /* What other languages call by names that are not near ours. */
@@ -621,9 +665,17 @@ static const char *said_elsewhere(const char *name) {
     return NULL;
 }
 
+static const Ast *last_of(const Ast *list) {
+    while (list->next)
+        list = list->next;
+    return list;
+}
+
 static void unknown_function(Lower *L, const Ast *a) {
     VEC(const char *) names = {0};
     Module *m = L->scope ? L->scope->module : L->module;
+    if (m->incomplete)
+        return;
     for (int k = 0; k < NSCALAR; k++)
         vec_push(L->ctx, &names, scalar[k].name);
     for (int k = 0; k < NSPECIAL; k++)
@@ -639,6 +691,14 @@ static void unknown_function(Lower *L, const Ast *a) {
         ERR(L, a->name_span.end ? a->name_span : a->span, "E0218", "'%s' is used before its definition at %s", a->text, place(L->ctx, later->name_span));
         return;
     }
+    const Symbol *value = lookup(L, a->text);
+    if (value) {
+        const char *args = a->items ? span_text(L->ctx, span_join(a->items->span, last_of(a->items)->span)) : "...";
+        ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "'%s' is no function", a->text);
+        if (!L->muted)
+            hint(L->ctx, "an element of an array is written %s[%s]", a->text, args);
+        return;
+    }
     ERR(L, a->name_span.end ? a->name_span : a->span, "E0207", "unknown function '%s'", a->text);
     const char *near = nearest_name(a->text, names.at, names.n), *known = said_elsewhere(a->text);
     if (known && !L->muted)
@@ -647,8 +707,80 @@ static void unknown_function(Lower *L, const Ast *a) {
         hint(L->ctx, "did you mean '%s'?", near);
 }
 
+/* So many arguments does a built-in function take, and these by name. */
+static bool builtin_args(Lower *L, const Ast *a) {
+    static const struct { const char *name; int least, most; const char *named[2]; } table[] = {
+        {"softmax", 1, 1, {"over"}}, {"log_softmax", 1, 1, {"over"}}, {"layer_norm", 1, 1, {"over", "eps"}}, {"batch_norm", 1, 1, {"over", "eps"}},
+        {"cumsum", 1, 1, {"over"}}, {"concat", 1, MAX_ARGS, {"axis"}}, {"dropout", 1, 2, {"p"}}, {"var", 1, 1, {"over", "ddof"}},
+        {"std", 1, 1, {"over", "ddof"}}, {"max", 1, 2, {"over"}}, {"min", 1, 2, {"over"}}, {"reshape", 2, 2, {0}}, {"grad", 2, 2, {0}},
+        {"jvp", 3, 3, {0}}, {"hvp", 3, 3, {0}}, {"lowrank", 2, 2, {0}}, {"pca", 2, 2, {0}}, {"quantile", 2, 2, {0}},
+        {"cross_entropy", 2, 2, {0}}, {"nll", 2, 2, {0}}, {"kl", 2, 2, {0}},
+    };
+    static const char *const over[] = {"over"};
+    int row = scalar_of(a->text);
+    if (row >= 0)
+        return plain_args(L, a, scalar[row].nargs, scalar[row].nargs, NULL, 0);
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
+        if (strcmp(table[k].name, a->text) == 0)
+            return plain_args(L, a, table[k].least, table[k].most, table[k].named, !!table[k].named[0] + !!table[k].named[1]);
+    return plain_args(L, a, 1, 1, over, is_reduction(a->text));
+}
+
+/* The same for a function with a definition, as far as it can be told without its arguments. */
+static bool defined_args(Lower *L, const Symbol *fn, const Ast *a) {
+    int needed, n = count_parameters(fn->fn, &needed), at = 0, place;
+    bool given[MAX_ARGS] = {0}, fine = true;
+    for (const Ast *arg = a->items; arg; arg = arg->next) {
+        place = arg->kind == AST_ARG ? 0 : at++;
+        if (arg->kind == AST_ARG && !parameter(fn->fn, arg->text, &place)) {
+            unknown_argument(L, arg, fn->fn);
+            fine = false;
+        } else if (place < n && place < MAX_ARGS) {
+            given[place] = true;
+        }
+    }
+    if (fine && at > n) {
+        ERR(L, a->span, "E0206", "'%s' takes %d argument%s", a->text, n, n == 1 ? "" : "s");
+        return false;
+    }
+    int k = 0;
+    for (const Ast *p = fn->fn->items; fine && p && k < MAX_ARGS; p = p->next, k++)
+        if (!given[k] && !p->a) {
+            ERR(L, a->span, "E0206", "'%s' needs its argument '%s'", a->text, p->text);
+            if (!L->muted)
+                hint(L->ctx, "it takes %d argument%s", n, n == 1 ? "" : "s");
+            fine = false;
+        }
+    return fine;
+}
+
+bool call_is_known(Lower *L, const Ast *a) {
+    if (!named_once(L, a))
+        return false;
+    const char *name = a->text;
+    static const char *const along[] = {"softmax", "log_softmax", "layer_norm"};
+    if (scalar_of(name) >= 0 || is_reduction(name) || listed(name, special, NSPECIAL) || listed(name, along, 3))
+        return builtin_args(L, a);
+    Symbol *fn = find_function(L, name), *other = lookup(L, name);
+    if (!fn && name[0] != '_')
+        fn = std_function(L, name);
+    if (fn && fn->order == L->scope->limit && fn->module == L->scope->module) {
+        ERR(L, a->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", name);
+        return false;
+    }
+    if (fn)
+        return defined_args(L, fn, a);
+    if (listed(name, draws, NDRAWS))
+        ERR(L, a->span, "E0211", "'%s' is a draw: it stands only after '~'", name);
+    else if (!other || other->kind != SYM_BAD)
+        unknown_function(L, a);
+    return false;
+}
+
 Val lower_call(Lower *L, const Ast *a) {
     bool in_std = L->scope && L->scope->module->is_std;
+    if (!named_once(L, a))
+        return val_bad();
     int row = scalar_of(a->text);
     if (strcmp(a->text, "where") == 0)
         return call_where(L, a);

@@ -4,6 +4,7 @@
 #include "../runtime/adrt.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +88,7 @@ static void size_of_dim(Lower *L, const Ast *a, Dim *d) {
     d->declared_size = d->size != NULL;
 }
 
-void lower_dim(Lower *L, const Ast *a) {
+bool lower_dim(Lower *L, const Ast *a) {
     Dim *d = NEW(L->ctx, Dim);
     *d = (Dim){.name = a->text, .span = a->name_span, .place = L->graph->dims.n, .batch = a->flag};
     if (a->flag && L->graph->batch) {
@@ -97,7 +98,7 @@ void lower_dim(Lower *L, const Ast *a) {
     size_of_dim(L, a, d);
     Symbol *s = declare(L, a->text, a->name_span, SYM_DIM);
     if (!s)
-        return;
+        return false;
     s->dim = d;
     if (d->batch)
         L->graph->batch = d;
@@ -105,6 +106,7 @@ void lower_dim(Lower *L, const Ast *a) {
         vec_push(L->ctx, &L->graph->dims, d);
     else
         d->place = -1;
+    return !d->failed;
 }
 
 /* Where only a dim can stand, its unknown name gets a hint of its own. */
@@ -131,26 +133,19 @@ bool lower_axes(Lower *L, const Ast *items, Val *shape) {
             ERR(L, i->span, "E0214", size->has_read ? "a size may use dims and numbers only" : "sizes are at least 1, not %s", size_text(L, size, NULL));
             size = NULL;
         }
-        if (!size || shape->rank == MAX_RANK - 4) {
+        if (!size) {
             fine = false;
             continue;
+        }
+        if (shape->rank == MAX_RANK) {
+            too_many_axes(L, i->span);
+            return false;
         }
         memset(&shape->axis[shape->rank], 0, sizeof shape->axis[0]);
         shape->axis[shape->rank].dim = dim;
         shape->axis[shape->rank++].size = size;
     }
     return fine;
-}
-
-/* The number of elements must stay below 2^63; checked when all sizes are known. */
-static bool countable(Lower *L, const Val *shape, Span span, const char *name) {
-    int64_t n = 1, v;
-    for (int k = 0; k < shape->rank; k++)
-        if (ex_is_int(shape->axis[k].size, &v) && __builtin_mul_overflow(n, v, &n)) {
-            ERR(L, span, "E0224", "'%s' would have more than 2^63 elements", name);
-            return false;
-        }
-    return true;
 }
 
 static void axes_to_node(const Val *shape, Axis *axis) {
@@ -177,6 +172,12 @@ static bool twice(Lower *L, const Ast *c, const Ast **first, const char *what) {
 }
 
 static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
+    for (const Ast *x = c->a ? NULL : c->items; x; x = x->next)
+        for (const Ast *y = c->items; y != x; y = y->next)
+            if (strcmp(x->text, y->text) == 0) {
+                ERR(L, x->span, "E0220", "the column \"%s\" is named twice", x->text);
+                return false;
+            }
     if (!c->a) {
         d->columns = c->items;
         return true;
@@ -192,6 +193,10 @@ static bool from_clause(Lower *L, const Ast *c, DataDecl *d) {
  * alone (--data X=FILE), wins over the columns of the table: what is loaded then is judged when it is. */
 static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *from) {
     int64_t n = from ? columns_of(a) : 0, wanted = 1;
+    if (from && shape->rank > 2) {
+        ERR(L, from->span, "E0220", "columns of a table make vectors and matrices, and '%s' has %d axes", a->text, shape->rank);
+        return false;
+    }
     if (shape->rank == 2 && shape->axis[1].dim && define_of(L, shape->axis[1].dim->name))
         return true;
     if (n == 0 || shape->rank == 0 || shape->rank > 2 || (shape->rank == 2 && !ex_is_int(shape->axis[1].size, &wanted)) || n == wanted)
@@ -200,7 +205,7 @@ static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *fro
     return false;
 }
 
-void lower_data(Lower *L, const Ast *a) {
+bool lower_data(Lower *L, const Ast *a) {
     static const char *const known[] = {"index", "bool", "int", "centered", "scaled", "missing", "from"};
     Ctx *ctx = L->ctx;
     DataDecl d = {.name = a->text, .ast = a};
@@ -254,16 +259,20 @@ void lower_data(Lower *L, const Ast *a) {
         ERR(L, (prepare ? prepare : missing)->span, "E0220", "'%s' is for real arrays only", (prepare ? prepare : missing)->text);
         fine = false;
     }
-    fine &= countable(L, &shape, a->span, a->text) && columns_fit(L, a, &shape, from);
+    fine &= columns_fit(L, a, &shape, from);
     Symbol *s = declare(L, a->text, a->name_span, fine ? SYM_VALUE : SYM_BAD);
     for (int k = 0; k < shape.rank; k++)
         if (shape.axis[k].dim)
             ((Dim *)(uintptr_t)shape.axis[k].dim)->bound_by_data = true;
     if (!s || !fine)
-        return;
+        return false;
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     d.node = node_leaf(ctx, L->graph, N_DATA, type, shape.rank, axis, L->graph->data.n, a->text, a->span);
+    if (!countable(L, d.node, a->span)) {
+        s->kind = SYM_BAD;
+        return false;
+    }
     d.node->labels = labels;
     if (labels) {
         d.node->vmin = ex_int(ctx, 0);
@@ -274,26 +283,28 @@ void lower_data(Lower *L, const Ast *a) {
     s->data_only = true;
     s->missing = d.missing;
     vec_push(ctx, &L->graph->data, d);
+    return true;
 }
 
 /* ---------------------------------------------------------------- hypers and params */
 
-void lower_hyper(Lower *L, const Ast *a) {
+bool lower_hyper(Lower *L, const Ast *a) {
     Val v = lower_expr(L, a->a);
     Symbol *s = declare(L, a->text, a->name_span, v.bad ? SYM_BAD : SYM_VALUE);
     if (v.bad || !s)
-        return;
+        return false;
     const Ex *e = v.rank == 0 ? ex_cast(L->ctx, T_REAL, v.body) : NULL;
     if (!e || e->op != OP_REAL) {
         ERR(L, a->a->span, "E0205", "the default of a hyper must be a scalar number, not %s", v.rank ? shape_text(L, &v) : "an expression");
         s->kind = SYM_BAD;
-        return;
+        return false;
     }
     HyperDecl h = {.name = a->text, .value = e->real, .ast = a};
     h.node = node_leaf(L->ctx, L->graph, N_HYPER, T_REAL, 0, NULL, L->graph->hypers.n, a->text, a->span);
     vec_push(L->ctx, &L->graph->hypers, h);
     s->value = val_of_node(L, h.node, NULL);
     s->node = h.node;
+    return true;
 }
 
 static const struct { const char *name; int init, least, most; } draw_rows[] = {
@@ -302,6 +313,22 @@ static const struct { const char *name; int init, least, most; } draw_rows[] = {
     {"constant", AD_INIT_CONSTANT, 1, 1}, {"file", AD_INIT_FILE, 1, 1},
 };
 enum { NDRAW = (int)(sizeof draw_rows / sizeof *draw_rows) };
+
+static bool is_draw(const char *name) {
+    for (int k = 0; k < NDRAW; k++)
+        if (strcmp(draw_rows[k].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Of a draw's numbers: is there such a distribution? */
+bool draw_exists(Lower *L, const Ast *call, bool normal, bool uniform, double x, double y) {
+    if (normal && y < 0)
+        ERR(L, call->span, "E0221", "normal(mu, sd) with a negative sd of %g", y);
+    if (uniform && x > y)
+        ERR(L, call->span, "E0221", "uniform(a, b) with a = %g above b = %g", x, y);
+    return !(normal && y < 0) && !(uniform && x > y);
+}
 
 int draw_row(Lower *L, const Ast *call) {
     const char *names[NDRAW];
@@ -325,6 +352,8 @@ int draw_row(Lower *L, const Ast *call) {
 bool draw_args(Lower *L, const Ast *call, int row, const Ex **arg, const char **file) {
     static const char *const arg_names[][2] = {{"a", "b"}, {"mu", "sd"}};
     int n = 0;
+    if (!named_once(L, call))
+        return false;
     for (const Ast *a = call->items; a; a = a->next, n++) {
         int at = n;
         const Ast *e = a;
@@ -344,6 +373,9 @@ bool draw_args(Lower *L, const Ast *call, int row, const Ex **arg, const char **
                 return false;
             }
             *file = e->text;
+        } else if (arg[at]) {
+            ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", arg_names[row][at], call->text);
+            return false;
         } else if (!(arg[at] = lower_scalar(L, e, T_REAL, "an argument of a draw"))) {
             return false;
         }
@@ -383,7 +415,7 @@ static bool depends_on_params(Lower *L, const Ex *e) {
     return s.found;
 }
 
-static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape) {
+static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape, Val *fill) {
     Val v = val_cast(L, lower_expr(L, a->a), T_REAL), all = {0};
     if (v.bad)
         return false;
@@ -392,8 +424,15 @@ static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape) {
         return false;
     }
     p->init = AD_INIT_FILL;
+    if (v.rank > shape->rank) {
+        ERR(L, a->a->span, "E0204", "the fill of '%s' has the shape %s, and '%s' is declared as %s", a->text, shape_text(L, &v), a->text,
+            shape->rank ? shape_text(L, shape) : "a scalar");
+        if (!L->muted && !a->bracketed)
+            hint(L->ctx, "say its shape: param %s%s", a->text, shape_text(L, &v));
+        return false;
+    }
     if (v.rank > 0) {
-        if (v.rank > shape->rank || !combine_shapes(L, shape, &v, &all, a->a->span, "the fill", NULL, a->a))
+        if (!combine_shapes(L, shape, &v, &all, a->a->span, "the fill", NULL, a->a))
             return false;
         for (int k = 0; k < shape->rank; k++)
             all.axis[k] = shape->axis[k];
@@ -401,16 +440,109 @@ static bool lower_fill(Lower *L, const Ast *a, ParamDecl *p, const Val *shape) {
         all.type = T_REAL;
         v = all;
     }
+    *fill = v;
     p->fill = val_node(L, &v, NULL, a->a->span);
     return p->fill != NULL;
 }
 
+/* ---- does a param start where its constraint wants it? Told here of numbers, by the trainer of all else. */
+
+static double number_of(const Ex *e) { return e && e->op == OP_REAL ? e->real : NAN; }
+
+static const Ex *element(void *data, int var) {
+    const struct { Ctx *ctx; int rank; const int64_t *at; } *m = data;
+    int p = var - VAR_AXIS;
+    return p >= 0 && p < m->rank ? ex_int(m->ctx, m->at[m->rank - 1 - p]) : NULL;
+}
+
+static bool unfit(Lower *L, const Ast *a, double v, const char *needed) {
+    ERR(L, a->a->span, "E0223", "'%s' starts at %g, but %s", a->text, v, needed);
+    return false;
+}
+
+static bool value_fits(Lower *L, const Ast *a, const ParamDecl *p, double v, double before) {
+    double lo = number_of(p->bound[0]), hi = number_of(p->bound[1]);
+    if (!isfinite(v))
+        return unfit(L, a, v, "params start at finite values");
+    if (p->constraint == AD_POSITIVE && v <= 0)
+        return unfit(L, a, v, "it is declared positive");
+    if (p->constraint == AD_INTERVAL && (v <= lo || v >= hi))
+        return unfit(L, a, v, arena_printf(L->ctx->arena, "it is declared in(%g, %g), bounds excluded", lo, hi));
+    if (p->constraint == AD_ORDERED && v <= before)
+        return unfit(L, a, v, arena_printf(L->ctx->arena, "it is declared ordered, and the value before it is %g", before));
+    if (p->constraint == AD_SIMPLEX && (p->frozen ? v < 0 : v <= 0))
+        return unfit(L, a, v, "values of a simplex are positive");
+    return true;
+}
+
+/* Elements of the fill, one after the other, while they are numbers. */
+static bool fill_fits(Lower *L, const Ast *a, const ParamDecl *p, const Val *shape, const Val *fill) {
+    int64_t at[MAX_RANK] = {0}, size[MAX_RANK] = {0}, count = 1;
+    double before = NAN, sum = 0, within = L->graph->precision == 64 ? 1e-9 : 1e-5;
+    if (fill->rank == 0)                            /* one number: ordered and simplex spread it */
+        return p->constraint == AD_ORDERED || p->constraint == AD_SIMPLEX || fill->body->op != OP_REAL || value_fits(L, a, p, number_of(fill->body), NAN);
+    for (int k = 0; k < shape->rank; k++) {
+        if (!ex_is_int(shape->axis[k].size, &size[k]) || count > 4096 || size[k] > 4096)
+            return true;
+        count *= size[k];
+    }
+    int64_t last = size[shape->rank - 1];
+    for (int64_t i = 0; i < count && count <= 4096; i++) {
+        struct { Ctx *ctx; int rank; const int64_t *at; } m = {L->ctx, shape->rank, at};
+        for (int64_t k = shape->rank - 1, rest = i; k >= 0; rest /= size[k--])
+            at[k] = rest % size[k];
+        const Ex *e = ex_map_vars(L->ctx, fill->body, element, &m, false);
+        if (e->op != OP_REAL)
+            return true;
+        if (i % last == 0)
+            before = NAN, sum = 0;
+        if (!value_fits(L, a, p, e->real, before))
+            return false;
+        before = e->real;
+        sum += e->real;
+        if (p->constraint == AD_SIMPLEX && i % last == last - 1 && fabs(sum - 1) > within) {
+            ERR(L, a->a->span, "E0223", "'%s' starts with a sum of %.9g, but values of a simplex sum to 1", a->text, sum);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool draw_fits(Lower *L, const Ast *a, const ParamDecl *p, const Val *shape) {
+    double x = number_of(p->draw[0]), y = number_of(p->draw[1]), lo = number_of(p->bound[0]), hi = number_of(p->bound[1]);
+    int64_t last = 1;
+    bool same = p->init == AD_INIT_ZEROS || p->init == AD_INIT_ONES || p->init == AD_INIT_CONSTANT;
+    if (!draw_exists(L, a->a, p->init == AD_INIT_NORMAL, p->init == AD_INIT_UNIFORM, x, y))
+        return false;
+    if (p->init == AD_INIT_UNIFORM && p->constraint == AD_INTERVAL && (y <= lo || x >= hi)) {
+        ERR(L, a->a->span, "E0223", "'%s' is declared in(%g, %g), and no draw from uniform(%g, %g) is inside", a->text, lo, hi, x, y);
+        return false;
+    }
+    if (!same)
+        return true;
+    double v = p->init == AD_INIT_CONSTANT ? x : p->init == AD_INIT_ONES;
+    if (p->constraint == AD_POSITIVE || p->constraint == AD_SIMPLEX)        /* draws take absolute values */
+        v = fabs(v);
+    bool row = shape->rank > 0 && ex_is_int(shape->axis[shape->rank - 1].size, &last) && last > 1;
+    return isnan(v) || value_fits(L, a, p, v, row ? v : NAN);
+}
+
+/* A clause without arguments has none. */
+static bool bare_clause(Lower *L, const Ast *c) {
+    if (!c->items)
+        return true;
+    ERR(L, c->span, "E0220", "'%s' takes no arguments", c->text);
+    return false;
+}
+
 static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *shape) {
     bool vector = strcmp(c->text, "ordered") == 0 || strcmp(c->text, "simplex") == 0;
-    if (vector && shape->rank == 0) {
+    if (vector && shape->rank == 0 && !p->ast->items) {
         ERR(L, c->span, "E0223", "'%s' is a constraint along the last axis, and '%s' is a scalar", c->text, p->name);
         return false;
     }
+    if (strcmp(c->text, "in") != 0 && !bare_clause(L, c))
+        return false;
     p->constraint = strcmp(c->text, "positive") == 0 ? AD_POSITIVE : strcmp(c->text, "ordered") == 0 ? AD_ORDERED
                   : strcmp(c->text, "simplex") == 0 ? AD_SIMPLEX : AD_INTERVAL;
     if (p->constraint != AD_INTERVAL)
@@ -419,6 +551,11 @@ static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *s
     for (const Ast *a = c->items; a; a = a->next, n++)
         if (n < 2 && !(p->bound[n] = lower_scalar(L, a, T_REAL, "a bound")))
             return false;
+    for (int k = 0; k < 2 && k < n; k++)
+        if (depends_on_params(L, p->bound[k])) {
+            ERR(L, c->span, "E0223", "the bounds of '%s' may use data, hypers and numbers, not params", p->name);
+            return false;
+        }
     if (n != 2) {
         ERR(L, c->span, "E0223", "in(a, b) takes two bounds, not %d", n);
         return false;
@@ -430,18 +567,23 @@ static bool constraint_clause(Lower *L, const Ast *c, ParamDecl *p, const Val *s
     return true;
 }
 
-void lower_param(Lower *L, const Ast *a) {
+bool lower_param(Lower *L, const Ast *a) {
     static const char *const known[] = {"positive", "in", "ordered", "simplex", "frozen"};
     ParamDecl p = {.name = a->text, .ast = a};
     Val shape = {.type = T_REAL};
     const Ast *constraint = NULL, *frozen = NULL;
-    bool fine = lower_axes(L, a->items, &shape) && countable(L, &shape, a->span, a->text);
+    bool drawn = false;                             /* as a clause: param W[f] normal(0, 1) */
+    bool fine = lower_axes(L, a->items, &shape);
     for (const Ast *c = a->clauses; c; c = c->next) {
         if (strcmp(c->text, "frozen") == 0) {
-            fine &= !twice(L, c, &frozen, "it");
+            fine = !twice(L, c, &frozen, "it") && bare_clause(L, c) && fine;
             p.frozen = true;
         } else if (strcmp(c->text, "positive") == 0 || strcmp(c->text, "in") == 0 || strcmp(c->text, "ordered") == 0 || strcmp(c->text, "simplex") == 0) {
             fine = !twice(L, c, &constraint, "a constraint") && constraint_clause(L, c, &p, &shape) && fine;
+        } else if (!a->op && is_draw(c->text)) {
+            ERR(L, c->span, "E0221", "a draw is written '~ %s'", span_text(L->ctx, c->span));
+            drawn = true;
+            fine = false;
         } else {
             unknown_clause(L, c, "a param, which is always real", known, 5);
             fine = false;
@@ -456,9 +598,11 @@ void lower_param(Lower *L, const Ast *a) {
                 ERR(L, a->a->span, "E0221", "the draw of '%s' may use data, hypers and numbers, not params", a->text);
                 fine = false;
             }
+        fine = fine && draw_fits(L, a, &p, &shape);
     } else if (a->op == '=') {
-        fine = lower_fill(L, a, &p, &shape) && fine;
-    } else {
+        Val fill;
+        fine = lower_fill(L, a, &p, &shape, &fill) && fine && fill_fits(L, a, &p, &shape, &fill);
+    } else if (!drawn) {
         ERR(L, a->span, "E0221", "the param '%s' has no initial value", a->text);
         if (!L->muted)
             hint(L->ctx, "give it a draw, as in ~ normal(0, 0.1), or a fill, as in = 0");
@@ -466,11 +610,16 @@ void lower_param(Lower *L, const Ast *a) {
     }
     Symbol *s = declare(L, a->text, a->name_span, fine ? SYM_VALUE : SYM_BAD);
     if (!s || !fine)
-        return;
+        return false;
     Axis axis[MAX_RANK];
     axes_to_node(&shape, axis);
     p.node = node_leaf(L->ctx, L->graph, N_PARAM, T_REAL, shape.rank, axis, L->graph->params.n, a->text, a->span);
+    if (!countable(L, p.node, a->span)) {
+        s->kind = SYM_BAD;
+        return false;
+    }
     vec_push(L->ctx, &L->graph->params, p);
     s->value = val_of_node(L, p.node, NULL);
     s->node = p.node;
+    return true;
 }

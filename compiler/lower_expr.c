@@ -54,8 +54,7 @@ const Ex *lower_size(Lower *L, const Ast *a, const Dim **plain) {
     return lower_scalar(L, a, T_INT, "a size");
 }
 
-Val lower_condition(Lower *L, const Ast *a) {
-    Val v = lower_expr(L, a);
+static Val condition(Lower *L, Val v, const Ast *a) {
     if (!v.bad && v.type == T_REAL) {
         ERR(L, a->span, "E0211", "a condition must be bool or int, not real");
         if (!L->muted)
@@ -68,6 +67,8 @@ Val lower_condition(Lower *L, const Ast *a) {
     }
     return v;
 }
+
+Val lower_condition(Lower *L, const Ast *a) { return condition(L, lower_expr(L, a), a); }
 
 /* ---------------------------------------------------------------- names and numbers */
 
@@ -85,7 +86,7 @@ static Val built_in_value(Lower *L, const Ast *a) {
     return val_bad();
 }
 
-static Val lower_name(Lower *L, const Ast *a) {
+OWN_FRAME static Val lower_name(Lower *L, const Ast *a) {
     Symbol *s = lookup(L, a->text);
     if (!s)
         return built_in_value(L, a);
@@ -105,7 +106,7 @@ static Val lower_name(Lower *L, const Ast *a) {
 
 /* ---------------------------------------------------------------- operators */
 
-static Val arithmetic(Lower *L, int op, Val a, Val b, const Ast *ast) {
+OWN_FRAME static Val arithmetic(Lower *L, int op, Val a, Val b, const Ast *ast) {
     static const struct { int c; Op op; } table[] = {
         {'+', OP_ADD}, {'-', OP_SUB}, {'*', OP_MUL}, {'/', OP_DIV}, {'D', OP_FLOORDIV}, {'%', OP_MOD}, {'^', OP_POW},
         {'=', OP_EQ}, {'N', OP_NE}, {'<', OP_LT}, {'L', OP_LE}, {'>', OP_LT}, {'G', OP_LE},
@@ -132,21 +133,44 @@ static Val arithmetic(Lower *L, int op, Val a, Val b, const Ast *ast) {
         Val t = args[0];
         args[0] = args[1], args[1] = t;
     }
-    return val_op(L, code, args, 2, &shape);
+    return val_checked(L, code, args, 2, &shape, ast ? ast->op_span.end ? ast->op_span : ast->span : (Span){0});
+}
+
+/* Of numbers, an int operation is folded into its value: unless there is none, or none below 2^63. That is a mistake where
+ * nothing keeps it from being reached. */
+static bool has_value(Lower *L, Op op, const Ex *const *arg, int n, const Ex *made, Span at) {
+    int64_t v;
+    if (made->type != T_INT || L->guard.n > 0 || !ex_is_int(arg[n - 1], &v))
+        return true;
+    bool by_zero = (op == OP_FLOORDIV || op == OP_MOD) && v == 0;
+    if (!by_zero && (made->op == OP_INT || !ex_is_int(arg[0], &v)))
+        return true;
+    ERR(L, at, "E0214", by_zero ? "division by 0" : "this whole number is beyond 2^63");
+    return false;
+}
+
+/* An operation on scalars or arrays of one type, with its divisor and its result checked. */
+Val val_checked(Lower *L, Op op, const Val *args, int n, const Val *shape, Span at) {
+    Val own[2] = {args[0], args[n - 1]};
+    const Ex *arg[2] = {own[0].body, own[1].body};
+    if ((op == OP_FLOORDIV || op == OP_MOD) && own[1].type == T_INT && !ex_is_number(own[1].body, 0))
+        own[1].body = checked_divisor(L, own[1].body, at);
+    Val v = val_op(L, op, own, n, shape);
+    return v.bad || has_value(L, op, arg, n, v.body, at) ? v : val_bad();
 }
 
 /* An int to the power of a non-negative int literal is an int. */
-static Val power(Lower *L, Val a, Val b, const Ast *ast) {
+OWN_FRAME static Val power(Lower *L, Val a, Val b, const Ast *ast) {
     int64_t k;
     bool literal = ast && ast->b && ast->b->kind == AST_INT;
     if (a.type != T_REAL && literal && b.rank == 0 && b.body && ex_is_int(b.body, &k) && k >= 0 && k <= 64) {
-        const Ex *x = ex_cast(L->ctx, T_INT, a.body), *p = ex_int(L->ctx, 1);
-        for (int64_t i = 0; i < k; i++)
-            p = ex2(L->ctx, OP_MUL, p, x);
-        a.body = p;
-        a.type = T_INT;
-        a.labels = NULL;
-        return a;
+        Val x = val_cast(L, a, T_INT), p = a;
+        p.body = ex_int(L->ctx, 1);
+        p.type = T_INT;
+        p.labels = NULL;
+        for (int64_t i = 0; i < k && !p.bad; i++)
+            p = val_checked(L, OP_MUL, (Val[]){p, x}, 2, &p, ast->op_span.end ? ast->op_span : ast->span);
+        return p;
     }
     return arithmetic(L, '^', a, b, ast);
 }
@@ -171,10 +195,20 @@ static void matmul_error(Lower *L, const Val *a, const Val *b, int ka, int kb, c
     note_dims(L, a, b);
 }
 
+/* While the shape of a recurrence's step is guessed its state is a scalar: in a product with a matrix, a row or a column. */
+static Val guessed_product(const Val *a, const Val *b, Lower *L) {
+    Val v = val_scalar(ex_real(L->ctx, 0));
+    v.rank = 1;
+    v.axis[0] = a->rank == 0 ? b->axis[1] : a->axis[0];
+    return v;
+}
+
 /* a[.., k] @ b[k, ..]: the last axis of a against the first of b. */
-Val val_matmul(Lower *L, Val a, Val b, const Ast *ast) {
+OWN_FRAME Val val_matmul(Lower *L, Val a, Val b, const Ast *ast) {
     if (a.bad || b.bad)
         return val_bad();
+    if (L->guessing && ((a.rank == 0 && b.rank == 2) || (a.rank == 2 && b.rank == 0)))
+        return guessed_product(&a, &b, L);
     if (a.rank < 1 || b.rank < 1 || b.rank > 2 || (a.rank > 2 && b.rank != 2)) {
         ERR(L, ast->span, "E0203", "'@' takes vectors and matrices, or any array with a matrix, not %s and %s", shape_text(L, &a), shape_text(L, &b));
         if (!L->muted)
@@ -209,9 +243,10 @@ Val val_matmul(Lower *L, Val a, Val b, const Ast *ast) {
     return r.body ? r : val_bad();
 }
 
-static Val lower_logic(Lower *L, const Ast *a) {
+/* left and e, left or e: e stands under what left has to be for it to count. */
+OWN_FRAME static Val lower_logic(Lower *L, Val left, const Ast *a) {
     Ctx *ctx = L->ctx;
-    Val left = lower_condition(L, a->a);
+    left = condition(L, left, a->a);
     bool lazy = !left.bad && left.rank == 0;
     if (lazy)
         vec_push(ctx, &L->guard, a->op == '&' ? left.body : ex_not(ctx, left.body));
@@ -224,7 +259,22 @@ static Val lower_logic(Lower *L, const Ast *a) {
     return val_op(L, a->op == '&' ? OP_AND : OP_OR, (Val[]){left, right}, 2, &shape);
 }
 
-static Val lower_unary(Lower *L, const Ast *a) {
+static bool is_logic(const Ast *a) { return a->op == '&' || a->op == '|'; }
+
+/* a + b + c + ... leans to the left, ten thousand operators deep: from its first operand on, not by recursion. */
+OWN_FRAME static Val lower_binary(Lower *L, const Ast *a) {
+    VEC(const Ast *) spine = {0};
+    for (; a->kind == AST_BINARY; a = a->a)
+        vec_push(L->ctx, &spine, a);
+    Val left = lower_expr(L, a);
+    for (int k = spine.n - 1; k >= 0; k--) {
+        const Ast *op = spine.at[k];
+        left = is_logic(op) ? lower_logic(L, left, op) : val_binary(L, op->op, left, lower_expr(L, op->b), op);
+    }
+    return left;
+}
+
+OWN_FRAME static Val lower_unary(Lower *L, const Ast *a) {
     if (a->op == '!') {
         Val v = lower_condition(L, a->a);
         return v.bad ? v : val_op(L, OP_NOT, &v, 1, NULL);
@@ -233,10 +283,10 @@ static Val lower_unary(Lower *L, const Ast *a) {
     if (v.bad)
         return v;
     v = val_cast(L, v, wider_type(v.type, T_INT));
-    return a->op == '-' ? val_op(L, OP_NEG, &v, 1, NULL) : v;
+    return a->op == '-' ? val_checked(L, OP_NEG, &v, 1, NULL, a->span) : v;
 }
 
-static Val lower_transpose(Lower *L, const Ast *a) {
+OWN_FRAME static Val lower_transpose(Lower *L, const Ast *a) {
     Val v = lower_expr(L, a->a);
     if (v.bad)
         return v;
@@ -257,8 +307,18 @@ static Val lower_transpose(Lower *L, const Ast *a) {
     return r;
 }
 
+/* Element `which` of parts from .. from + n - 1: one comparison after the other; of many, which half it is in first. */
+static const Ex *select_part(Ctx *ctx, const Ex *which, const Val *part, int from, int n) {
+    if (n == 1)
+        return part[from].body;
+    int first = n > 16 ? n / 2 : 1;
+    Op op = first == 1 ? OP_EQ : OP_LT;
+    const Ex *here = ex2(ctx, op, which, ex_int(ctx, first == 1 ? from : from + first));
+    return ex_where(ctx, here, select_part(ctx, which, part, from, first), select_part(ctx, which, part, from + first, n - first));
+}
+
 /* [e0, e1, ...]: an axis whose element k is e_k; nested literals add axes. */
-static Val lower_array(Lower *L, const Ast *a) {
+OWN_FRAME static Val lower_array(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     VEC(Val) part = {0};
     Type type = T_BOOL;
@@ -268,7 +328,7 @@ static Val lower_array(Lower *L, const Ast *a) {
         bad |= v.bad;
         if (!v.bad)
             type = wider_type(type, v.type);
-        if (!v.bad && v.rank > 0 && item->kind != AST_ARRAY) {
+        if (!bad && v.rank > 0 && item->kind != AST_ARRAY) {
             ERR(L, item->span, "E0205", "an element of an array literal must be a scalar, not %s", shape_text(L, &v));
             bad = true;
         }
@@ -287,20 +347,24 @@ static Val lower_array(Lower *L, const Ast *a) {
         return val_bad();
     Val r = val_cast(L, part.at[0], type);
     int rank = r.rank + 1;
+    if (rank > MAX_RANK) {
+        too_many_axes(L, a->span);
+        return val_bad();
+    }
     for (int k = rank - 1; k > 0; k--)
         r.axis[k] = r.axis[k - 1];
     memset(&r.axis[0], 0, sizeof r.axis[0]);
     r.axis[0].size = ex_int(ctx, part.n);
     r.rank = rank;
     const Ex *which = axis_var(L, rank, 0);
-    r.body = val_cast(L, part.at[part.n - 1], type).body;
-    for (int k = part.n - 2; k >= 0; k--)
-        r.body = ex_where(ctx, ex2(ctx, OP_EQ, which, ex_int(ctx, k)), val_cast(L, part.at[k], type).body, r.body);
+    for (int k = 0; k < part.n; k++)
+        part.at[k] = val_cast(L, part.at[k], type);
+    r.body = select_part(ctx, which, part.at, 0, part.n);
     r.labels = NULL;
     return r;
 }
 
-Val lower_expr(Lower *L, const Ast *a) {
+static Val lower_any(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     switch (a->kind) {
     case AST_INT: return a->ival < 0 ? val_bad() : val_scalar(ex_int(ctx, a->ival));
@@ -313,12 +377,7 @@ Val lower_expr(Lower *L, const Ast *a) {
     case AST_CALL: return lower_call(L, a);
     case AST_REDUCE: return lower_reduce(L, a);
     case AST_ARRAY: return lower_array(L, a);
-    case AST_BINARY: {
-        if (a->op == '&' || a->op == '|')
-            return lower_logic(L, a);
-        Val x = lower_expr(L, a->a), y = lower_expr(L, a->b);
-        return val_binary(L, a->op, x, y, a);
-    }
+    case AST_BINARY: return lower_binary(L, a);
     case AST_STRING:
         ERR(L, a->span, "E0211", "a string is no value here");
         return val_bad();
@@ -329,4 +388,19 @@ Val lower_expr(Lower *L, const Ast *a) {
         ERR(L, a->span, "E0211", "this is no value");
         return val_bad();
     }
+}
+
+/* Brackets nest up to 200 deep (layout.c), indices and transposes may follow each other, and functions stand in functions:
+ * all of it together has its limit here, well before the stack ends. */
+enum { MAX_NESTED = 1000 };
+
+Val lower_expr(Lower *L, const Ast *a) {
+    if (L->nested == MAX_NESTED) {
+        ERR(L, a->span, "E0107", "nested too deeply, with the functions that are expanded around it");
+        return val_bad();
+    }
+    L->nested++;
+    Val v = lower_any(L, a);
+    L->nested--;
+    return v;
 }

@@ -26,7 +26,7 @@ static bool three_args(Lower *L, const Ast *a, const Ast **arg, int n) {
 /* What is differentiated in: its symbol, which has a node. */
 static Symbol *variable(Lower *L, const Ast *a, const char *what) {
     Symbol *s = a->kind == AST_NAME ? lookup(L, a->text) : NULL;
-    if (a->kind == AST_NAME && !s) {
+    if (a->kind == AST_NAME && !name_is_known(L, a->text)) {
         unknown_name(L, a);
         return NULL;
     }

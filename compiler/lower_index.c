@@ -26,14 +26,30 @@ static void open_scope(Lower *L) {
     L->scope = s;
 }
 
+/* The axis of an index that runs over 0 .. size-1, where that can be told. */
+bool positive_axis(Lower *L, const char *index, const Ex *size, Span at) {
+    if (size->has_var || !prove_nonnegative(L->ctx, ex1(L->ctx, OP_NEG, size), NULL))
+        return true;
+    ERR(L, at, "E0214", "the axis of '%s' has size %s, and sizes are at least 1", index, size_text(L, size, NULL));
+    return false;
+}
+
+/* The variable's name comes into scope; false after an error when an enclosing one has it. */
+bool open_index(Lower *L, const Ast *in) {
+    bool twice = encloses(L, in->text);
+    if (twice)
+        ERR(L, in->name_span, "E0202", "the index variable '%s' is bound already", in->text);
+    open_scope(L);
+    Symbol *s = NEW(L->ctx, Symbol);
+    *s = (Symbol){.name = in->text, .kind = twice ? SYM_BAD : SYM_INDEX, .span = in->name_span};
+    L->scope->symbols = s;
+    return !twice;
+}
+
 bool push_index(Lower *L, const Ast *in, bool reduction) {
     Ctx *ctx = L->ctx;
     const Dim *dim = NULL;
     bool fine = true;
-    if (encloses(L, in->text)) {
-        ERR(L, in->name_span, "E0202", "the index variable '%s' is bound already", in->text);
-        fine = false;
-    }
     const Ex *lo = ex_int(ctx, 0), *hi;
     if (in->b) {
         lo = lower_scalar(L, in->a, T_INT, "the start of a range");
@@ -45,18 +61,16 @@ bool push_index(Lower *L, const Ast *in, bool reduction) {
     } else {
         hi = lower_size(L, in->a, &dim);
     }
-    fine &= lo && hi;
-    Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim};
-    int64_t size;
-    if (fine && !reduction && ex_is_int(x.hi, &size) && size < 1) {
-        ERR(L, in->span, "E0214", "the axis of '%s' has size %lld, and sizes are at least 1", in->text, (long long)size);
+    if (L->index.n >= MAX_SCOPE / 2) {                  /* the other half is for the functions that are expanded inside */
+        ERR(L, in->span, "E0224", "more than %d index variables around one expression", MAX_SCOPE / 2);
         fine = false;
     }
+    fine &= lo && hi;
+    Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim};
+    fine = fine && (reduction || positive_axis(L, in->text, x.hi, in->span));
     vec_push(ctx, &L->index, x);
-    open_scope(L);
-    Symbol *s = NEW(ctx, Symbol);
-    *s = (Symbol){.name = in->text, .kind = SYM_INDEX, .span = in->name_span, .value = val_scalar(ex_var(ctx, x.var))};
-    L->scope->symbols = s;
+    fine &= open_index(L, in);
+    L->scope->symbols->value = val_scalar(ex_var(ctx, x.var));
     return fine;
 }
 
@@ -80,12 +94,12 @@ static const Ex *closed(void *data, int var) {
 }
 
 /* The innermost index variables become leading axes; call it before pop_index(L, from). */
-Val val_close(Lower *L, Val v, int from) {
+Val val_close(Lower *L, Val v, int from, Span at) {
     int n = L->index.n - from;
     if (v.bad)
         return v;
     if (v.rank + n > MAX_RANK) {
-        ERR(L, (Span){0}, "E0224", "an array of more than %d axes", MAX_RANK);
+        too_many_axes(L, at);
         return val_bad();
     }
     Val r = v;
@@ -118,7 +132,7 @@ Val lower_comprehension(Lower *L, const Ast *s) {
         }
     }
     Val v = lower_expr(L, s->a);
-    v = fine ? val_close(L, v, from) : val_bad();
+    v = fine ? val_close(L, v, from, s->span) : val_bad();
     pop_index(L, from);
     for (int k = 0; !v.bad && k < v.rank; k++)
         if (v.axis[k].size->has_var && L->index.n == 0) {
@@ -131,9 +145,10 @@ Val lower_comprehension(Lower *L, const Ast *s) {
 /* ---------------------------------------------------------------- is an index in range */
 
 static Facts facts(Lower *L, Range *range, bool guards) {
-    for (int k = 0; k < L->index.n; k++)
+    int n = L->index.n < MAX_SCOPE ? L->index.n : MAX_SCOPE;         /* more were refused */
+    for (int k = 0; k < n; k++)
         range[k] = (Range){L->index.at[k].var, L->index.at[k].lo, L->index.at[k].hi};
-    return (Facts){range, L->index.n, guards ? L->guard.at : NULL, guards ? L->guard.n : 0};
+    return (Facts){range, n, guards ? L->guard.at : NULL, guards ? L->guard.n : 0};
 }
 
 static void not_affine(void *data, const Ex *e) {
@@ -161,35 +176,70 @@ bool assert_size(Lower *L, const Ex *e, Span span, const char *what) {
     return true;
 }
 
-static void out_of_range(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of) {
-    (void)index;
-    ERR(L, at->span, "E0209", "index %s of '%s' runs past the end: its axis has size %s", span_text(L->ctx, at->span), of, size_text(L, size, NULL));
+static bool says_not_0(const Ex *guard, const Ex *d) {
+    if (guard->op == OP_AND)
+        return says_not_0(guard->arg[0], d) || says_not_0(guard->arg[1], d);
+    return guard->op == OP_NE && guard->arg[0] == d && ex_is_number(guard->arg[1], 0);
+}
+
+/* What // and % divide by: shown not to be 0, or checked at load when it is made of sizes, or where it is reached. */
+const Ex *checked_divisor(Lower *L, const Ex *d, Span at) {
+    Ctx *ctx = L->ctx;
+    const Ex *one = ex_int(ctx, 1);
+    Range range[MAX_SCOPE];
+    Facts f = facts(L, range, true);
+    if (prove_nonnegative(ctx, ex2(ctx, OP_SUB, d, one), &f) || prove_nonnegative(ctx, ex2(ctx, OP_SUB, ex1(ctx, OP_NEG, d), one), &f))
+        return d;
+    for (int k = 0; k < L->guard.n; k++)
+        if (says_not_0(L->guard.at[k], d))
+            return d;
+    if (d->has_var || d->has_read || L->guard.n > 0)
+        return ex_divisor(ctx, d, at);
+    int none[1] = {0};
+    Node *n = node_compute(ctx, L->graph, 0, NULL, none, 0, NULL, R_NONE, ex2(ctx, OP_NE, d, ex_int(ctx, 0)), NULL, NULL, at, 0);
+    vec_push(ctx, &L->graph->asserts, ((Root){.name = "a divisor is 0", .span = at, .node = n}));
+    return d;
+}
+
+static void out_of_range(Lower *L, bool below, const Ex *size, const Ast *at, const char *of) {
+    ERR(L, at->span, "E0209", "index %s of '%s' runs %s: its axis has size %s", span_text(L->ctx, at->span), of,
+        below ? "before the start" : "past the end", size_text(L, size, NULL));
+}
+
+/* Data decide how far an index variable runs, or one that its range depends on. */
+static bool runs_by_data(const Facts *f, const Ex *index) {
+    for (int k = 0; k < f->nranges; k++) {
+        const Range *r = &f->range[k];
+        if (ex_uses_var(index, r->var) && (r->lo->has_read || r->hi->has_read || runs_by_data(f, r->lo) || runs_by_data(f, r->hi)))
+            return true;
+    }
+    return false;
 }
 
 /* Bounds that hold for every value of the index variables in scope, when they can be told from sizes alone. */
 static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *fine) {
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts f = facts(L, range, false);
-    if (L->guard.n > 0 || !affine(L, index))
+    if (L->guard.n > 0 || !affine(L, index) || runs_by_data(&f, index))
         return false;
     const Ex *hi = upper_bound(L->ctx, index, &f), *lo = lower_bound(L->ctx, index, &f);
     if (!hi || !lo || hi->has_var || lo->has_var || hi->has_read || lo->has_read)
         return false;
     const Ex *room = ex2(L->ctx, OP_SUB, ex2(L->ctx, OP_SUB, size, ex_int(L->ctx, 1)), hi);
-    char *what = arena_printf(L->ctx->arena, "an index of '%s' runs past the end", of);
-    *fine = assert_size(L, lo, at->span, what) && assert_size(L, room, at->span, what);
+    bool below = !assert_size(L, lo, at->span, arena_printf(L->ctx->arena, "an index of '%s' runs before the start", of));
+    *fine = !below && assert_size(L, room, at->span, arena_printf(L->ctx->arena, "an index of '%s' runs past the end", of));
     if (!*fine)
-        out_of_range(L, index, size, at, of);
+        out_of_range(L, below, size, at, of);
     return true;
 }
 
 /* The index to use for an axis of this size; guarded: the read must stay behind its guard. NULL after an error. */
-const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded) {
-    Range range[256];
+OWN_FRAME const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *guarded) {
+    Range range[MAX_SCOPE];
     Facts plain = facts(L, range, false);
     if (prove_in_range(L->ctx, index, size, &plain))
         return index;
-    Range again[256];
+    Range again[MAX_SCOPE];
     Facts all = facts(L, again, true);
     if (L->guard.n > 0 && prove_in_range(L->ctx, index, size, &all)) {
         *guarded = true;
@@ -199,7 +249,8 @@ const Ex *checked_index(Lower *L, const Ex *index, const Ex *size, const Ast *at
     if (sizes_decide(L, index, size, at, of, &fine))
         return fine ? index : NULL;
     *guarded = true;
-    return ex_check(L->ctx, index, size, at->span);
+    bool library = L->std && at->span.file == L->std->file;     /* whose lines the model's reader does not know */
+    return ex_check(L->ctx, index, size, library ? L->std_call : at->span);
 }
 
 /* ---------------------------------------------------------------- x[...] */
@@ -213,7 +264,7 @@ static const Ex *bound(Lower *L, const Ast *a, const Ex *size) {
     return e && literal ? ex2(L->ctx, OP_ADD, size, e) : e;
 }
 
-static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const char *of) {
+OWN_FRAME static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const char *of) {
     Ctx *ctx = L->ctx;
     const Ex *lo = s->a ? bound(L, s->a, size) : ex_int(ctx, 0), *hi = s->b ? bound(L, s->b, size) : size;
     const Ex *step = s->c ? lower_scalar(L, s->c, T_INT, "the step") : ex_int(ctx, 1);
@@ -224,7 +275,7 @@ static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const
         return false;
     }
     const Ex *span = ex2(ctx, OP_SUB, hi, lo);
-    Range range[256];
+    Range range[MAX_SCOPE];
     Facts f = facts(L, range, true);
     char *what = arena_printf(ctx->arena, "a slice of '%s' runs past the end, or is empty", of);
     const Ex *needs[3] = {lo, ex2(ctx, OP_SUB, size, hi), ex2(ctx, OP_SUB, span, ex_int(ctx, 1))};
@@ -247,7 +298,7 @@ static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *size, const
     return true;
 }
 
-static bool index_item(Lower *L, Item *item, const Ast *a, const Val *base, int axis, const char *of) {
+OWN_FRAME static bool index_item(Lower *L, Item *item, const Ast *a, const Val *base, int axis, const char *of) {
     const Ex *size = base->axis[axis].size;
     Val v = lower_expr(L, a);
     if (v.bad)
@@ -292,8 +343,11 @@ static int consumed(const Ast *items) {
 /* What base[items] is, axis by axis: result axes first, then the map of base's axes. */
 static Val apply_items(Lower *L, const Val *base, const Ast *items, const char *of, Span span) {
     Ctx *ctx = L->ctx;
-    Item item[2 * MAX_RANK];
     int n = 0, axis = 0, gathers = 0;
+    for (const Ast *i = items; i && n < 2 * MAX_RANK; i = i->next)
+        n++;
+    Item *item = NEWN(ctx, Item, n);                /* not on the stack: indices stand in indices */
+    n = 0;
     bool fine = true;
     if (consumed(items) > base->rank) {
         ERR(L, span, "E0210", "'%s' has %d ax%s, and %d indices were given", of, base->rank, base->rank == 1 ? "is" : "es", consumed(items));
@@ -331,7 +385,7 @@ static Val apply_items(Lower *L, const Val *base, const Ast *items, const char *
         place[k] = rank;
         int room = item[k].kind == GATHER ? item[k].gather.rank : item[k].kind != WHOLE;
         if (rank + room + base->rank - axis > MAX_RANK) {
-            ERR(L, span, "E0224", "an array of more than %d axes", MAX_RANK);
+            too_many_axes(L, span);
             return val_bad();
         }
         if (item[k].kind == SLICE) {

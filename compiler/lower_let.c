@@ -1,6 +1,7 @@
 /* lower_let.c: let, loss, metric, output, assert and fn: statements that give names to expressions, and what the model
  * minimises, reports and writes. */
 #include "lower.h"
+#include <math.h>
 #include <string.h>
 
 /* let z[n, c] = e: the note says the axes, and names those without a name. */
@@ -53,6 +54,9 @@ static Val lower_draw(Lower *L, const Ast *a) {
     }
     if (!draw_args(L, a->a, row, arg, &file))
         return val_bad();
+    double x = arg[0]->op == OP_REAL ? arg[0]->real : NAN, y = arg[1]->op == OP_REAL ? arg[1]->real : NAN;
+    if (!draw_exists(L, a->a, row == 1, row == 0, x, y))
+        return val_bad();
     const Ex *z = ex_draw(ctx, row == 1, draw_key(a->text, 0), element_place(L, &shape));
     const Ex *scale = row == 1 ? arg[1] : ex2(ctx, OP_SUB, arg[1], arg[0]);
     shape.body = ex2(ctx, OP_ADD, arg[0], ex2(ctx, OP_MUL, scale, z));
@@ -78,6 +82,9 @@ Val lower_let_value(Lower *L, const Ast *a, Node **node) {
     else
         v = lower_expr(L, a->a);
     L->naming = naming;
+    Val note = {0};
+    if (v.bad && a->op != '~' && !is_comprehension(a))
+        lower_axes(L, a->items, &note);             /* its own mistakes are worth a message still */
     if (!v.bad && !is_comprehension(a) && !check_note(L, a, &v))
         v = val_bad();
     return val_let(L, v, a->text, a->span, node);
@@ -98,15 +105,15 @@ static Symbol *declare_value(Lower *L, const Ast *a, Val v, Node *node) {
     return s;
 }
 
-void lower_let(Lower *L, const Ast *a) {
-    if (a->from) {
-        lower_recurrence(L, a);
-        return;
-    }
+bool lower_let(Lower *L, const Ast *a) {
+    if (a->from)
+        return lower_recurrence(L, a);
     Node *node = NULL;
     Val v = lower_let_value(L, a, &node);
-    if (declare_value(L, a, v, node))
-        keep_let(L, a, node);
+    if (!declare_value(L, a, v, node))
+        return false;
+    keep_let(L, a, node);
+    return !v.bad;
 }
 
 /* The value of loss, metric and output: a name known already, or a new one, or (a loss) none. */
@@ -131,26 +138,32 @@ static bool rooted_value(Lower *L, const Ast *a, Val *v, Node **node, const char
     return !own.bad;
 }
 
-void lower_root(Lower *L, const Ast *a) {
+bool lower_root(Lower *L, const Ast *a) {
     Val v;
     Node *node = NULL;
     const char *name;
     bool scalar = a->kind != AST_OUTPUT;
     const char *what = a->kind == AST_LOSS ? "a loss" : a->kind == AST_METRIC ? "a metric" : "an output";
     L->seen_loss |= a->kind == AST_LOSS;
+    if (scalar && a->op == '~') {
+        ERR(L, a->span, "E0221", "%s is no draw: only let and output take one", what);
+        if (a->text)
+            declare(L, a->text, a->name_span, SYM_BAD);
+        return false;
+    }
     if (!rooted_value(L, a, &v, &node, &name))
-        return;
+        return false;
     if (scalar && v.rank > 0) {
         ERR(L, a->a->span, "E0205", "%s must be a scalar, and this has the shape %s", what, shape_text(L, &v));
         if (!L->muted) {
             note_dims(L, &v, NULL);
             hint(L->ctx, "take its sum or its mean");
         }
-        return;
+        return false;
     }
     if (!scalar && !name) {
         ERR(L, a->span, "E0220", "an output needs a name: output p = ...");
-        return;
+        return false;
     }
     if (scalar) {
         v = val_cast(L, v, T_REAL);
@@ -158,13 +171,13 @@ void lower_root(Lower *L, const Ast *a) {
     }
     if (a->kind == AST_METRIC && !name) {
         ERR(L, a->span, "E0220", "a metric needs a name: metric a = ...");
-        return;
+        return false;
     }
     Root r = {.name = name ? name : "loss", .span = a->span, .node = node, .named = name != NULL};
     for (int k = 0; a->kind == AST_OUTPUT && k < L->graph->outputs.n; k++)
         if (strcmp(L->graph->outputs.at[k].name, r.name) == 0) {
             ERR(L, a->span, "E0202", "'%s' is an output already, at %s", r.name, place(L->ctx, L->graph->outputs.at[k].span));
-            return;
+            return false;
         }
     if (a->kind == AST_LOSS)
         vec_push(L->ctx, &L->graph->losses, r);
@@ -172,34 +185,43 @@ void lower_root(Lower *L, const Ast *a) {
         vec_push(L->ctx, &L->graph->metrics, r);
     else
         vec_push(L->ctx, &L->graph->outputs, r);
+    return true;
 }
 
-void lower_assert(Lower *L, const Ast *a) {
+bool lower_assert(Lower *L, const Ast *a) {
     Val v = lower_condition(L, a->a);
     if (v.bad)
-        return;
+        return false;
     if (v.rank > 0)
         v = reduce_all(L, &v, R_ALL, a->span);
     Node *n = v.bad ? NULL : val_node(L, &v, NULL, a->span);
     if (n && n->body && n->body->op == OP_BOOL) {
         if (!n->body->i)
             ERR(L, a->span, "E0214", "this assertion does not hold");
-        return;
+        return n->body->i != 0;
     }
     if (n)
         vec_push(L->ctx, &L->graph->asserts, ((Root){.name = span_source_line(L->ctx, a->span), .span = a->span, .node = n}));
+    return n != NULL;
 }
 
-void lower_fn(Lower *L, const Ast *a) {
+bool lower_fn(Lower *L, const Ast *a) {
     if (is_builtin(L, a->text) && !L->module->is_std) {
         ERR(L, a->name_span, "E0202", "'%s' is a built-in function", a->text);
-        return;
+        return false;
     }
     Symbol *s = declare(L, a->text, a->name_span, SYM_FN);
-    if (s)
-        s->fn = a;
+    bool fine = s != NULL;
+    int n = 0;
     for (const Ast *x = a->items; x; x = x->next)
-        for (const Ast *y = a->items; y != x; y = y->next)
-            if (strcmp(x->text, y->text) == 0)
-                ERR(L, x->name_span, "E0202", "the argument '%s' is declared already, at %s", x->text, place(L->ctx, y->name_span));
+        if (++n == MAX_ARGS + 1) {
+            ERR(L, x->span, "E0206", "a function takes at most %d arguments", MAX_ARGS);
+            fine = false;
+        }
+    if (s) {
+        s->fn = a;
+        s->wrong = !L->module->is_std && (!check_body(L, s) || !fine);
+        fine &= !s->wrong;
+    }
+    return fine;
 }

@@ -17,10 +17,19 @@ static Val call_rows(Lower *L, const Ast *call) {
         return val_bad();
     }
     bool labels = v[1].rank == v[0].rank - 1, is_kl = strcmp(call->text, "kl") == 0, entropy = strcmp(call->text, "cross_entropy") == 0;
+    bool shares = is_kl || entropy;                 /* may take probabilities */
     const char *name = is_kl ? "_kl" : entropy ? (labels ? "_cross_entropy_labels" : "_cross_entropy_shares") : "_pick";
-    if (labels && !is_kl && v[1].type == T_REAL) {
-        const Ast *y = nth_arg(call, 1);
-        ERR(L, y->span, "E0211", "'%s' takes labels, an index(c) array, and %s is real", call->text, y->kind == AST_NAME ? y->text : "this");
+    const Ast *y = nth_arg(call, 1);
+    const char *said = y->kind == AST_NAME ? arena_printf(L->ctx->arena, "'%s'", y->text) : "this";
+    if (shares && v[1].labels && v[0].rank == v[1].rank) {
+        ERR(L, y->span, "E0211", "'%s' of %s takes probabilities of the same shape, and %s holds labels", call->text, shape_text(L, &v[0]), said);
+        if (!L->muted)
+            hint(L->ctx, "labels have one axis less; onehot(y) makes probabilities of them");
+        return val_bad();
+    }
+    if (labels && !is_kl && !v[1].labels) {
+        const char *type = v[1].type == T_REAL ? "real" : v[1].type == T_INT ? "int" : "bool";
+        ERR(L, y->span, "E0211", "'%s' takes labels, an index(c) array, and %s is %s", call->text, said, type);
         if (!L->muted && y->kind == AST_NAME)
             hint(L->ctx, "declare it so: data %s[...] : index(%s)", y->text,
                  v[0].axis[v[0].rank - 1].dim ? v[0].axis[v[0].rank - 1].dim->name : "c");
@@ -29,17 +38,19 @@ static Val call_rows(Lower *L, const Ast *call) {
     Val lead = v[0], shape = {0};
     lead.rank = labels ? v[0].rank - 1 : v[0].rank;
     const Dim *last = v[0].axis[v[0].rank - 1].dim;
-    if (labels && v[1].labels && last && v[1].labels != last && !prove_equal(L->ctx, ex_dim(L->ctx, v[1].labels), v[0].axis[v[0].rank - 1].size)) {
-        ERR(L, call->span, "E0204", "'%s' of %s takes labels of '%s', not of '%s'", call->text, shape_text(L, &v[0]), last->name, v[1].labels->name);
+    if (labels && v[1].labels && v[1].labels != last && !prove_equal(L->ctx, ex_dim(L->ctx, v[1].labels), v[0].axis[v[0].rank - 1].size)) {
+        ERR(L, call->span, "E0204", "'%s' of %s takes labels of '%s', not of '%s'", call->text, shape_text(L, &v[0]),
+            size_text(L, v[0].axis[v[0].rank - 1].size, last), v[1].labels->name);
         if (!L->muted) {
-            hint(L->ctx, "%s", declared_at(L, last));
+            if (last)
+                hint(L->ctx, "%s", declared_at(L, last));
             hint(L->ctx, "%s", declared_at(L, v[1].labels));
         }
         return val_bad();
     }
-    if ((!labels && v[0].rank != v[1].rank) || (is_kl && labels)) {
-        ERR(L, call->span, "E0204", "'%s' of %s and %s: the second must be labels for all but the last axis, or of the same shape", call->text,
-            shape_text(L, &v[0]), shape_text(L, &v[1]));
+    if ((!labels && (!shares || v[0].rank != v[1].rank)) || (is_kl && labels)) {
+        const char *wanted = is_kl ? "of the same shape" : entropy ? "labels for all but the last axis, or of the same shape" : "labels for all but the last axis";
+        ERR(L, call->span, "E0204", "'%s' of %s and %s: the second must be %s", call->text, shape_text(L, &v[0]), shape_text(L, &v[1]), wanted);
         if (!L->muted)
             note_dims(L, &v[0], &v[1]);
         return val_bad();
@@ -136,10 +147,13 @@ static bool axis_number(Lower *L, const Ast *a, int rank, int *axis) {
 static Val call_concat(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     static const char *const named[] = {"axis"};
-    Val part[64];
     int n = 0, axis = 0;
-    if (!plain_args(L, a, 1, 64, named, 1))
+    if (!plain_args(L, a, 1, MAX_ARGS, named, 1))
         return val_bad();
+    for (const Ast *arg = a->items; arg; arg = arg->next)
+        n++;
+    Val *part = NEWN(ctx, Val, n);
+    n = 0;
     bool bad = false;
     Type type = T_BOOL;
     for (; nth_arg(a, n); n++) {
@@ -159,7 +173,7 @@ static Val call_concat(Lower *L, const Ast *a) {
         return val_bad();
     Val r = val_cast(L, part[0], type);
     const Dim *labels = part[0].labels;
-    const Ex *end[65];
+    const Ex *end[MAX_ARGS + 1];
     end[0] = ex_int(ctx, 0);
     for (int k = 0; k < n; k++) {
         labels = part[k].labels == labels ? labels : NULL;
@@ -211,8 +225,12 @@ static Val call_reshape(Lower *L, const Ast *a) {
     for (const Ast *s = list->items; s; s = s->next) {
         const Dim *dim = NULL;
         const Ex *size = lower_size(L, s, &dim);
-        if (!size || r.rank == MAX_RANK)
+        if (!size)
             return val_bad();
+        if (r.rank == MAX_RANK) {
+            too_many_axes(L, s->span);
+            return val_bad();
+        }
         memset(&r.axis[r.rank], 0, sizeof r.axis[0]);
         r.axis[r.rank].size = size;
         r.axis[r.rank++].dim = dim;

@@ -30,8 +30,12 @@ static const Ex *reducible(Lower *L, Reduce reduce, const Val *v, Span at) {
     Ctx *ctx = L->ctx;
     if (reduce == R_ANY || reduce == R_ALL) {
         if (v->type == T_REAL) {
+            const char *behind = ctx->source.at[at.file].text + at.end;
+            behind += strspn(behind, " \t");
             ERR(L, at, "E0211", "a condition must be bool or int, not real");
-            if (!L->muted)
+            if (!L->muted && *behind && strchr("<>=!", *behind))
+                hint(ctx, "its body ends at '%.*s': put it into parentheses", behind[1] == '=' ? 2 : 1, behind);
+            else if (!L->muted)
                 hint(ctx, "write x != 0");
             return NULL;
         }
@@ -52,11 +56,20 @@ static const Ex *linear_place(Lower *L, const Index *red, int n) {
     return e;
 }
 
+static bool ragged(const Index *red, int n);
+
 static Val reduce_vars(Lower *L, Reduce reduce, Val v, const Index *red, int n, Span at) {
     const Ex *body = reducible(L, reduce, &v, at);
     if (!body)
         return val_bad();
-    const Ex *place = reduce == R_ARGMAX || reduce == R_ARGMIN ? linear_place(L, red, n) : NULL;
+    bool places = reduce == R_ARGMAX || reduce == R_ARGMIN;
+    if (places && ragged(red, n)) {
+        ERR(L, at, "E0210", "rows of different lengths have no place in row-major order");
+        if (!L->muted)
+            hint(L->ctx, "let every index run over all of its range, and leave out elements: where(i <= j, x[i, j], %s)", reduce == R_ARGMAX ? "-inf" : "inf");
+        return val_bad();
+    }
+    const Ex *place = places ? linear_place(L, red, n) : NULL;
     Val r = v;
     r.body = val_lift(L, &r, n, red, reduce, body, place, at);
     if (!r.body)
@@ -131,7 +144,7 @@ Val lower_reduce(Lower *L, const Ast *a) {
         bool exps = strcmp(a->text, "logsumexp") == 0;
         for (int k = n - 1; exps && k >= 0 && !v.bad; k--) {    /* a row at a time: the last index first */
             bool one[MAX_RANK] = {true};
-            Val row = val_close(L, v, from + k);
+            Val row = val_close(L, v, from + k, a->span);
             L->index.n = from + k;
             v = row.bad ? row : call_over(L, NULL, a, &row, 1, one);
         }
@@ -142,7 +155,7 @@ Val lower_reduce(Lower *L, const Ast *a) {
         pop_index(L, from);
         return v;
     }
-    Val whole = fine ? val_close(L, v, from) : val_bad();
+    Val whole = fine ? val_close(L, v, from, a->span) : val_bad();
     pop_index(L, from);
     if (whole.bad)
         return whole;
@@ -276,7 +289,7 @@ Val call_reduction(Lower *L, const Ast *a) {
         else if (arg->kind == AST_ARG) {
             ERR(L, arg->name_span, "E0208", "'%s' has no argument '%s'", a->text, arg->text);
             const char *known[] = {"over", "ddof"};
-            const char *near = nearest_name(arg->text, known, 2);
+            const char *near = nearest_argument(arg->text, known, 2);
             if (near && !L->muted)
                 hint(L->ctx, "did you mean '%s'?", near);
             fine = false;
@@ -350,7 +363,7 @@ Val call_over(Lower *L, const Symbol *fn, const Ast *call, Val *args, int n, con
         L->index.n = from;
         return r;
     }
-    Val closed = val_close(L, r, from);
+    Val closed = val_close(L, r, from, call->span);
     L->index.n = from;
     L->scope = scope;
     if (closed.bad || r.rank == 0 || kept == 0) {

@@ -9,8 +9,16 @@
 #include "lower.h"
 #include <string.h>
 
-typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; } Part;
-typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; } Scan;
+/* open: it starts from a scalar and names no axes of a step, so the step itself says what it fills. */
+typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; bool open; } Part;
+typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; bool grew; } Scan;
+
+/* A state has all variables in scope as axes, then its own index and the axes of a step. */
+static bool state_fits(Lower *L, int outer, int rank, Span at) {
+    if (outer + 1 + rank > MAX_RANK)
+        too_many_axes(L, at);
+    return outer + 1 + rank <= MAX_RANK;
+}
 
 /* [t, n, H]: the axes of a step are noted, not indexed. */
 static bool is_noted(const Part *p) {
@@ -41,7 +49,7 @@ static bool step_shape(Lower *L, Part *p) {
         fine = lower_axes(L, p->let->items->next, &p->rest);
     } else {
         fine = push_indices(L, p);
-        p->rest = fine ? val_close(L, val_scalar(ex_int(L->ctx, 0)), from) : val_bad();
+        p->rest = fine ? val_close(L, val_scalar(ex_int(L->ctx, 0)), from, p->let->span) : val_bad();
         pop_index(L, from);
     }
     if (!fine || p->init.bad)
@@ -53,6 +61,8 @@ static bool step_shape(Lower *L, Part *p) {
         ERR(L, p->let->from->span, "E0216", "'%s' starts from %s, but one step of it is %s", p->let->text, shape_text(L, &p->init), shape_text(L, &p->rest));
         return false;
     }
+    if (!state_fits(L, L->index.n, p->rest.rank, p->let->span))
+        return false;
     return combine_shapes(L, &p->rest, &p->init, &shape, p->let->from->span, "'from'", NULL, p->let->from);
 }
 
@@ -87,14 +97,15 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
     int var[MAX_RANK], rank = 0;
     Index order[MAX_RANK];
     for (int k = 0, n = scope_order(s, with_t, order); k < n; k++) {
-        axis[rank] = (Axis){full_size(&b, order[k].hi), order[k].hi->has_var ? NULL : order[k].dim, order[k].name};
+        axis[rank] = (Axis){build_size(&b, order[k].hi, order[k].var, &step), order[k].hi->has_var ? NULL : order[k].dim, order[k].name};
         var[rank++] = order[k].var;
     }
     for (int k = 0; k < rest->rank; k++) {
         step.axis[k] = (Axis){rest->axis[k].size, rest->axis[k].dim, rest->axis[k].name};
         step.axis_var[k] = var[rank] = VAR_AXIS + rest->rank - 1 - k;
         axis[rank] = step.axis[k];
-        axis[rank++].size = full_size(&b, rest->axis[k].size);
+        axis[rank].size = build_size(&b, rest->axis[k].size, var[rank], &step);
+        rank++;
     }
     step.rank = rest->rank;
     build_guarded(&b, &step);
@@ -103,7 +114,9 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
             ERR(L, span, "E0224", "this needs an array whose size is not known before run time");
             axis[k].size = ex_int(L->ctx, 1);
         }
-    return node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, step.body, NULL, name, span, let);
+    Node *n = node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, step.body, NULL, name, span, let);
+    countable(L, n, span);
+    return n;
 }
 
 /* Reads a node of the recurrence at the current step. */
@@ -164,7 +177,7 @@ static bool lower_part(Scan *s, Part *p) {
     const char *naming = L->naming;
     L->naming = p->let->text;
     Val v = lower_expr(L, p->let->a);
-    v = fine ? val_close(L, v, from) : val_bad();
+    v = fine ? val_close(L, v, from, p->let->span) : val_bad();
     pop_index(L, from);
     L->naming = naming;
     if (noted && !v.bad && !p->let->from && !check_axes(L, p->let, p->let->items->next, &v))
@@ -174,7 +187,7 @@ static bool lower_part(Scan *s, Part *p) {
         return false;
     }
     if (!p->let->from) {
-        p->symbol->now = val_let(L, v, p->let->text, p->let->span, &p->node);
+        p->symbol->now = state_fits(L, s->outer, v.rank, p->let->span) ? val_let(L, v, p->let->text, p->let->span, &p->node) : val_bad();
         if (p->node && !ex_uses_var(p->symbol->now.body, s->index.var)) {       /* the same at every step, but an element each */
             p->node = state_node(s, &v, v.body, true, p->let->text, p->let->span, ++L->lets);
             p->symbol->now = at_step(s, p->node, &v);
@@ -184,10 +197,16 @@ static bool lower_part(Scan *s, Part *p) {
     }
     if (v.type == T_REAL && p->type != T_REAL) {
         p->type = T_REAL;                           /* it starts from an int and becomes real: lower again */
+        s->grew = true;
         return false;
     }
+    if (p->open && L->guessing && v.rank > p->rest.rank) {
+        p->rest.rank = v.rank;
+        memcpy(p->rest.axis, v.axis, sizeof v.axis);
+        return !(s->grew = true);
+    }
     Val shape = {0};
-    if (v.rank != 0 && v.rank != p->rest.rank) {
+    if (v.rank != p->rest.rank) {
         ERR(L, p->let->span, "E0216", "one step of '%s' is %s, but it starts from %s", p->let->text, shape_text(L, &v), shape_text(L, &p->rest));
         p->symbol->kind = SYM_BAD;
         return false;
@@ -262,12 +281,32 @@ static void settle_types(Scan *s) {
     L->muted = muted;
 }
 
+/* let h[t in T] from 0 = tanh(x[t] + h[t-1] @ W): the step is lowered with h a scalar, silently, for its shape. */
+static void settle_shapes(Scan *s) {
+    Lower *L = s->L;
+    Scope *outer = L->scope;
+    bool muted = L->muted, any = false;
+    int asserts = L->graph->asserts.n;
+    for (int k = 0; k < s->n; k++)
+        any |= s->part[k].open;
+    L->muted = L->guessing = true;
+    for (int rounds = 0; any && rounds < 2 * s->n + 1; rounds++) {
+        s->grew = false;
+        lower_parts(s);
+        unwind(s, outer);
+        L->graph->asserts.n = asserts;
+        any = s->grew;
+    }
+    L->muted = muted;
+    L->guessing = false;
+}
+
 static void declare_parts(Scan *s, Scope *outer) {
     Lower *L = s->L;
     Val closed[128];
     for (int k = 0; k < s->n; k++) {
         Part *p = &s->part[k];
-        closed[k] = p->symbol->kind == SYM_STATE && p->symbol->defined ? val_close(L, p->symbol->now, s->outer) : val_bad();
+        closed[k] = p->symbol->kind == SYM_STATE && p->symbol->defined ? val_close(L, p->symbol->now, s->outer, p->let->span) : val_bad();
         if (!closed[k].bad && p->node)
             closed[k].labels = p->node->labels;
     }
@@ -301,6 +340,7 @@ static bool run_scan(Scan *s) {
         ERR(L, s->t->span, "E0214", "a recurrence must begin at 0");
         fine = false;
     }
+    fine = fine && positive_axis(L, s->t->text, hi, s->t->span);
     s->index = (Index){.var = VAR_SCOPE + L->next_var++, .lo = ex_int(L->ctx, 0), .hi = hi ? hi : ex_int(L->ctx, 1), .name = s->t->text, .dim = dim, .sequential = true};
     for (int k = 0; k < s->n; k++) {
         Part *p = &s->part[k];
@@ -310,8 +350,10 @@ static bool run_scan(Scan *s) {
             p->type = p->init.type == T_BOOL ? T_INT : p->init.type;
             if (!step_shape(L, p))
                 p->init = val_bad();
+            p->open = !p->init.bad && p->rest.rank == 0 && !p->let->items->next;
         }
     }
+    settle_shapes(s);
     settle_types(s);
     fine &= lower_parts(s);
     declare_parts(s, outer);
@@ -344,7 +386,12 @@ bool lower_scan(Lower *L, const Ast *scan) {
         const Ast *first = let->items;
         bool right = first && ((first->kind == AST_NAME && strcmp(first->text, s->t->text) == 0)
                                || (first->kind == AST_IN && strcmp(first->text, s->t->text) == 0));
-        if (!right) {
+        if (right && first->kind == AST_IN) {
+            ERR(L, first->name_span, "E0202", "the index variable '%s' is bound already", first->text);
+            if (!L->muted)
+                hint(L->ctx, "its range stands behind 'scan': let %s[%s%s", let->text, first->text, first->next ? ", ..." : "]");
+            declare(L, let->text, let->name_span, SYM_BAD);
+        } else if (!right) {
             ERR(L, let->name_span, "E0216", "the brackets of '%s' must begin with the scan's index '%s'", let->text, s->t->text);
             declare(L, let->text, let->name_span, SYM_BAD);
         } else if (s->n < 128) {
@@ -357,6 +404,8 @@ bool lower_scan(Lower *L, const Ast *scan) {
 /* y[.., t, ..] = x[.., 0, ..] + .. + x[.., t, ..], as a recurrence along the axis. */
 Val val_cumsum(Lower *L, Val x, int axis, Span span) {
     Ctx *ctx = L->ctx;
+    if (!state_fits(L, L->index.n, x.rank - 1, span))
+        return val_bad();
     Type type = x.type == T_REAL ? T_REAL : T_INT;
     x = val_cast(L, x, type);
     int t = VAR_SCOPE + L->next_var++;

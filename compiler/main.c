@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- the pipeline */
@@ -378,7 +379,7 @@ static int for_each_file(const Command *command, int (*one)(const Command *, con
     return worst;
 }
 
-/* One code's text; without a code, every code with its first line. */
+/* Of each code its text; without a code, every code with its first line. */
 static int command_explain(const Command *command)
 {
     int status = STATUS_FINE;
@@ -388,6 +389,8 @@ static int command_explain(const Command *command)
     }
     for (int i = 0; i < command->file.n; i++) {
         const char *text = explain(command->file.at[i]);
+        if (i > 0)
+            putchar('\n');
         if (text)
             printf("%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
         else
@@ -417,8 +420,20 @@ static void on_abort(int signal_number)
     _exit(STATUS_BUG);
 }
 
+/* Trees are walked by recursion, and long sums are deep trees: a deeper stack, where the system lets us have one. */
+static void deepen_stack(void)
+{
+    struct rlimit limit;
+    const rlim_t wanted = (rlim_t)64 << 20;
+    if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted ? wanted : limit.rlim_max;
+    setrlimit(RLIMIT_STACK, &limit);
+}
+
 int main(int argc, char **argv)
 {
+    deepen_stack();
     Command command = {.arena = arena_new()};
     struct sigaction action = {.sa_handler = on_abort};
     sigaction(SIGABRT, &action, NULL);

@@ -34,7 +34,7 @@ static const Row rows[] = {
     {NULL, 'I', required_argument, FOR_MODEL, "-I DIR", "look for imported files in DIR as well"},
     {NULL, 'M', optional_argument, FOR_FILES, "-M, -MD, -MF FILE,", "dependencies for make: print them; write them beside"},
     {NULL, 0, 0, FOR_FILES, "-MT TARGET, -MP", "the output; to FILE; target; a rule for each import"},
-    {NULL, 'W', required_argument, FOR_MODEL, "-Wno-NAME, -WNAME", "turn a warning off, or on again"},
+    {NULL, 'W', required_argument, FOR_MODEL | FOR_EXPLAIN, "-Wno-NAME, -WNAME", "turn a warning off, or on again"},
     {NULL, 0, 0, FOR_MODEL, "-Werror", "warnings are errors"},
     {"color", OPT_COLOR, optional_argument, FOR_ALL, "--color=WHEN", "auto, always or never"},
     {"dump", OPT_DUMP, required_argument, FOR_MODEL, "--dump=PASS,...", "print what a pass made, on standard error; 'all'"},
@@ -67,7 +67,7 @@ void help_print(FILE *out)
           "                                             build into a cache, specialised to the data, and run\n"
           "       adc check MODEL.ad...                 report mistakes, write nothing\n"
           "       adc fmt [-w | --check] MODEL.ad...    print in canonical layout\n"
-          "       adc explain [CODE]                    say more about an error\n"
+          "       adc explain [CODE...]                 say more about an error\n"
           "\noptions:\n", out);
     for (int i = 0; i < NROWS; i++) {
         const char *line = rows[i].help;
@@ -127,7 +127,11 @@ static bool parse_define(Command *command, const char *word)
 {
     size_t n = strcspn(word, "=");
     char *end = NULL;
-    if (n == 0 || word[n] != '=') {
+    if (n == 0) {
+        complain(STATUS_USAGE, "'-D %s' has no name: write -D NAME=VALUE", word);
+        return false;
+    }
+    if (word[n] != '=') {
         complain(STATUS_USAGE, "'-D %s' has no value: write -D NAME=VALUE", word);
         return false;
     }
@@ -150,8 +154,12 @@ static bool parse_define(Command *command, const char *word)
 }
 
 /* Calls take(command, word) for every word of a list with commas. */
-static bool each_word(Command *command, const char *list, bool (*take)(Command *, const char *))
+static bool each_word(Command *command, const char *option, const char *list, bool (*take)(Command *, const char *))
 {
+    if (!list[strspn(list, ",")]) {
+        complain(STATUS_USAGE, "option '%s' needs a value", option);
+        return false;
+    }
     while (*list) {
         size_t n = strcspn(list, ",");
         if (n && !take(command, arena_strndup(command->arena, list, n)))
@@ -173,7 +181,12 @@ static bool known_pass(const char *word)
 {
     const char *names[MAX_PASSES];
     int n = pass_names(names);
-    return is_one_of(word, names, n) || unknown("pass", word, names, n, "docs/cli.md lists them");
+    Str all = {0};
+    for (int i = 0; i < n; i++)
+        str_add(&all, "%s%s", i ? ", " : "they are ", names[i]);
+    bool known = is_one_of(word, names, n) || unknown("pass", word, names, n, all.text);
+    str_free(&all);
+    return known;
 }
 
 static bool take_dump(Command *command, const char *word)
@@ -196,10 +209,28 @@ static bool take_skip(Command *command, const char *word)
     return true;
 }
 
-/* -Werror, -Wno-NAME, -WNAME; the last word about a warning counts */
+/* The warnings are what 'adc explain' knows besides errors. */
+static bool known_warning(const char *word)
+{
+    const char *names[32], *code = NULL;
+    int n = 0;
+    names[n++] = "error";
+    while ((code = explain_next(code)) && n < 32)
+        if (*code != 'E')
+            names[n++] = code;
+    return is_one_of(word, names, n) || unknown("warning", word, names, n, "'adc explain' lists them");
+}
+
+/* -Werror, -Wno-NAME, -WNAME; the last word about a warning counts. Of 'explain' it is what to explain. */
 static bool parse_warning(Command *command, const char *word)
 {
     CompileOptions *o = &command->options;
+    if (command->kind == CMD_EXPLAIN) {
+        vec_push(command, &command->file, arena_printf(command->arena, "-W%s", word));
+        return true;
+    }
+    if (!known_warning(strncmp(word, "no-", 3) == 0 ? word + 3 : word))
+        return false;
     if (strcmp(word, "error") == 0)
         return o->werror = true;
     if (strcmp(word, "no-error") == 0)
@@ -208,8 +239,6 @@ static bool parse_warning(Command *command, const char *word)
         vec_push(command, &o->no_warning, word + 3);
         return true;
     }
-    if (strcmp(word, "all") == 0)
-        o->no_warning.n = 0;
     for (int i = 0; i < o->no_warning.n; i++)
         if (strcmp(o->no_warning.at[i], word) == 0)
             o->no_warning.at[i--] = o->no_warning.at[--o->no_warning.n];
@@ -282,9 +311,9 @@ static bool take_option(Command *command, int key, int argc, char **argv)
     case 'w': return command->in_place = true;
     case 'h': command->kind = CMD_HELP; return true;
     case 'V': command->kind = CMD_VERSION; return true;
-    case OPT_EMIT: return each_word(command, optarg, take_emit);
-    case OPT_DUMP: return each_word(command, optarg, take_dump);
-    case OPT_SKIP: return each_word(command, optarg, take_skip);
+    case OPT_EMIT: return each_word(command, "--emit", optarg, take_emit);
+    case OPT_DUMP: return each_word(command, "--dump", optarg, take_dump);
+    case OPT_SKIP: return each_word(command, "--skip", optarg, take_skip);
     case OPT_VERIFY: return o->verify = true;
     case OPT_STANDALONE: return o->standalone = true;
     case OPT_DATA: vec_push(command, &command->data, optarg); return true;

@@ -232,7 +232,7 @@ expr: primary
 
 primary: INT                            { $$ = make_leaf(p, AST_INT, @1); }
     | REAL                              { $$ = make_leaf(p, AST_REAL, @1); }
-    | STRING                            { $$ = make_leaf(p, AST_STRING, @1); }
+    | STRING                            { $$ = make_leaf(p, AST_STRING, @1); p->broken |= p->spoke; }
     | TRUE                              { $$ = make_leaf(p, AST_BOOL, @1); $$->ival = 1; }
     | FALSE                             { $$ = make_leaf(p, AST_BOOL, @1); }
     | NAME                              { $$ = make_leaf(p, AST_NAME, @1); }
@@ -406,8 +406,12 @@ static void hint_at_syntax(Parser *p, const Token *token, const Expected *expect
 {
     const Token *next = token->kind == TOK_END ? token : token + 1;
     const Token *before = token > p->tokens.at ? token - 1 : NULL;
-    if (token->kind == '=' && expects(expected, TOK_EQ))
+    if (token->kind == '=' && (next->kind == '<' || next->kind == '>') && next->begin == token->end)
+        hint(p->ctx, "write '%c='", next->kind);
+    else if (token->kind == '=' && expects(expected, TOK_EQ))
         hint(p->ctx, "equality is written '=='");
+    else if (token->kind == '(' && expects(expected, '[') && !expects(expected, TOK_REAL) && !expects(expected, '*'))
+        hint(p->ctx, "axes stand in brackets: %s[...]", before ? span_text(p->ctx, (Span){p->file, before->begin, before->end}) : "");
     else if (token->kind == '\'' && expects(expected, TOK_STRING))
         hint(p->ctx, "strings stand in '\"'");
     else if (token->kind == TOK_NAME && expects(expected, TOK_LET) && (next->kind == '=' || next->kind == '['))
@@ -443,6 +447,7 @@ static void unexpected(Parser *p, const Token *token, const Expected *expected)
                      span_text(p->ctx, behind));
     } else if (name && (expects(expected, TOK_REAL) ? is_statement_word(token->kind) : is_word(token->kind))) {
         syntax_error(p, span, "E0109", "'%s' is reserved and cannot be a name", span_text(p->ctx, span));
+        vec_push(p->ctx, &p->misnamed, span_text(p->ctx, span));
     } else if (is_comparison(token->kind) && expects(expected, '+') && !expects(expected, TOK_EQ)
                && !expects(expected, TOK_REAL)) {
         syntax_error(p, span, "E0110", "comparisons do not chain");
@@ -454,12 +459,25 @@ static void unexpected(Parser *p, const Token *token, const Expected *expected)
     }
 }
 
+/* A use of 'mean' where 'let mean = 3' was refused. */
+static bool taken_for_a_name(Parser *p, const Token *token)
+{
+    const Token *before = token > p->tokens.at ? token - 1 : token;
+    for (int i = 0; i < p->misnamed.n; i++)
+        if (before->kind == TOK_REDUCE && is_text(p, before, p->misnamed.at[i]))
+            return true;
+    return false;
+}
+
 static int yyreport_syntax_error(const yypcontext_t *context, Parser *p)
 {
     const Token *token = &p->tokens.at[p->at - 1];
     p->wrong = p->at - 1;
     p->skipping = token->kind != TOK_SEP;
     p->skip_depth = token->depth;
+    bool other_half = p->cut >= 0 && p->wrong == p->cut + 1;
+    p->cut = token->kind == TOK_SEP && token->raw == TOK_NEWLINE ? p->wrong : -1;
+    p->spoke |= other_half || taken_for_a_name(p, token);
     if (p->spoke)
         return 0;
     yysymbol_kind_t symbols[YYNTOKENS];
@@ -517,7 +535,7 @@ static int ad_lex(AD_STYPE *value, Span *span, Parser *p)
 
 Ast *parse(Ctx *ctx, int file)
 {
-    Parser p = {.ctx = ctx, .file = file};
+    Parser p = {.ctx = ctx, .file = file, .cut = -1};
     Tokens raw = {0};
     lex_all(ctx, file, &raw);
     layout(ctx, file, &raw, &p.tokens);

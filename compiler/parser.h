@@ -16,7 +16,10 @@ typedef struct {
     int skip_depth;             /* outside the blocks that it opened */
     bool spoke;                 /* an error of this statement was reported */
     bool broken;                /* by a rule that the grammar does not know: it becomes poison at its end */
+    int cut;                    /* the end of line that cut a statement in two, or -1: what follows is its other half */
+    VEC(const char *) misnamed; /* reserved words that a statement took for its name */
     Ast *ranged;                /* an index with 'k in K' in its bracket: only a declaration's head may be one */
+    List strays;                /* poison: names that the statement meant to declare besides its own */
     List program;
 } Parser;
 

@@ -220,8 +220,12 @@ Ast *make_dim(Parser *p, Span span, Ast *name, Ast *size, Ast *batch)
     ast->flag = batch != NULL;
     if (batch) {
         ast->op_span = batch->span;
-        if (strcmp(batch->text, "batch") != 0)
+        if (strcmp(batch->text, "batch") != 0) {            /* 'dim n m': the other one is a dim too */
             syntax_error(p, batch->span, "E0101", "unexpected '%s'; expected 'batch', '=', ',' or end of line", batch->text);
+            batch->kind = AST_POISON;
+            p->strays = list_add(p->strays, batch);
+            ast->flag = false;
+        }
     }
     return ast;
 }
@@ -356,6 +360,7 @@ Ast *make_rule(Parser *p, Span span, Span word, List cotangents, Ast *value)
 {
     const Ast *cotangent = cotangents.first;
     Ast *ast = ast_new(p->ctx, AST_VJP, span);
+    p->broken |= cotangent->next || cotangent->a;
     if (cotangent->next) {
         syntax_error(p, cotangent->next->span, "E0114", "a vjp rule has one cotangent, shaped as the function's value");
         label_at(p->ctx, cotangent->span, "this one is it");
@@ -409,6 +414,12 @@ static bool declares(const Tokens *tokens, int i, int end)
 
 /* The statement around the token that went wrong, as poison: its own name, the other names of a dim list, and what a
  * keyword further along (an end of line forgotten) would have declared. Of a function only its own name: the rest is local. */
+/* 'let a = 1, b = 2' is no statement, but it means to declare both. */
+static bool lists(int keyword)
+{
+    return keyword == TOK_DIM || keyword == TOK_LET || keyword == TOK_PARAM || keyword == TOK_DATA || keyword == TOK_HYPER;
+}
+
 List make_poison(Parser *p)
 {
     const Tokens *tokens = &p->tokens;
@@ -435,12 +446,14 @@ List make_poison(Parser *p)
             open = 0;
         }
         bool next_is_name = tokens->at[i + 1].kind == TOK_NAME;
-        if (next_is_name && (declares(tokens, i, end) || (keyword == TOK_DIM && open == 0 && token->kind == ',')))
+        bool another = open == 0 && (token->kind == ',' ? lists(keyword) : keyword == TOK_DIM && token->kind == TOK_NAME);
+        if (next_is_name && (declares(tokens, i, end) || another))
             list = list_add(list, poison_named(p, &tokens->at[i + 1]));
         if (tokens->at[begin].kind == TOK_FN && list.first)
             break;
     }
     p->ranged = NULL;
+    p->strays = (List){0};
     p->spoke = p->broken = false;
     return list.first ? list : list_of(ast_new(p->ctx, AST_POISON, (Span){p->file, tokens->at[begin].begin, tokens->at[end].end}));
 }
@@ -471,6 +484,8 @@ List end_of_statement(Parser *p, List list)
     }
     if (p->broken)
         list = poisoned(list);
+    list = list_join(list, p->strays);
+    p->strays = (List){0};
     p->ranged = NULL;
     p->spoke = p->broken = false;
     return list;

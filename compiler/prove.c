@@ -74,6 +74,12 @@ static bool atom_bounds(Prover *p, const Ex *e, const Ex **lo, const Ex **hi) {
         *lo = ex_int(ctx, 0), *hi = ex_int(ctx, 1);
         return true;
     }
+    if (e->op == OP_MAX || e->op == OP_MIN) {               /* max(a, b) is at least a, and at least b: what is simpler */
+        const Ex *known = e->arg[1]->has_var || e->arg[1]->has_read ? e->arg[0] : e->arg[1];
+        *lo = e->op == OP_MAX ? known : NULL;
+        *hi = e->op == OP_MIN ? known : NULL;
+        return true;
+    }
     int64_t m;
     if (e->op == OP_MOD && ((ex_is_int(e->arg[1], &m) && m > 0) || e->arg[1]->op == OP_DIM)) {
         *lo = ex_int(ctx, 0), *hi = minus1(ctx, e->arg[1]);

@@ -419,6 +419,19 @@ static bool check_holdout(const Check *c, const Want *w, const Ast *e)
 
 /* ---- the block ---- */
 
+/* What other programs call by names that are not near ours. */
+static const char *said_elsewhere(const char *word)
+{
+    static const struct { const char *word, *here; } table[] = {
+        {"learning_rate", "lr"}, {"batch_size", "batch"}, {"num_epochs", "epochs"}, {"iterations", "steps"}, {"max_iter", "steps"},
+        {"optim", "optimizer"}, {"scheduler", "schedule"}, {"early_stopping", "patience"}, {"grad_clip", "clip"}, {"random_state", "seed"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].word, word) == 0)
+            return table[i].here;
+    return NULL;
+}
+
 static const Want *find_key(const Check *c, const Ast *key)
 {
     const char *names[NKEYS];
@@ -427,7 +440,8 @@ static const Want *find_key(const Check *c, const Ast *key)
         if (strcmp(names[i], key->text) == 0)
             return &keys[i];
     }
-    const char *near = nearest_name(key->text, names, NKEYS);
+    const char *near = said_elsewhere(key->text);
+    near = near ? near : nearest_name(key->text, names, NKEYS);
     error_at(c->ctx, key->name_span, "E0301", "unknown setting '%s'", key->text);
     if (near)
         hint(c->ctx, "did you mean '%s'?", near);

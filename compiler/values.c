@@ -12,6 +12,8 @@ Type wider_type(Type a, Type b) { return a == T_REAL || b == T_REAL ? T_REAL : a
 Val val_bad(void) { return (Val){.bad = true}; }
 Val val_scalar(const Ex *e) { return (Val){.type = e->type, .body = e}; }
 
+void too_many_axes(Lower *L, Span at) { ERR(L, at, "E0224", "an array of more than %d axes", MAX_RANK); }
+
 const Ex *axis_var(Lower *L, int rank, int k) { return ex_var(L->ctx, VAR_AXIS + rank - 1 - k); }
 
 char *size_text(Lower *L, const Ex *size, const Dim *dim) {
@@ -144,7 +146,20 @@ Val val_op(Lower *L, Op op, const Val *args, int n, const Val *shape) {
 /* ---------------------------------------------------------------- nodes */
 
 Builder builder(Lower *L) {
-    return (Builder){.ctx = L->ctx, .graph = L->graph, .outer = L->index.at, .nouter = L->index.n, .guard = L->guard.at, .nguards = L->guard.n};
+    return (Builder){.ctx = L->ctx, .graph = L->graph, .outer = L->index.at, .nouter = L->index.n < MAX_SCOPE ? L->index.n : MAX_SCOPE, .guard = L->guard.at, .nguards = L->guard.n};
+}
+
+/* The number of elements of an array, and of what is reduced, stays below 2^63; checked where the sizes are known. */
+bool countable(Lower *L, const Node *n, Span at) {
+    int64_t elements = 1, reduced = 1, v, lo;
+    bool many = false;
+    for (int k = 0; k < n->rank; k++)
+        many |= ex_is_int(n->axis[k].size, &v) && __builtin_mul_overflow(elements, v, &elements);
+    for (int k = 0; k < n->nred; k++)
+        many |= ex_is_int(n->red[k].hi, &v) && ex_is_int(n->red[k].lo, &lo) && v > lo && __builtin_mul_overflow(reduced, v - lo, &reduced);
+    if (many)
+        ERR(L, at, "E0224", "%s would have more than 2^63 elements", n->name ? arena_printf(L->ctx->arena, "'%s'", n->name) : "this");
+    return !many;
 }
 
 /* A node over the value's axes (and what it uses of the scope); the read of it at the value's axis variables. */
@@ -164,7 +179,7 @@ static const Ex *lift_axes(Lower *L, const Val *own, int nred, const Index *red,
         ERR(L, span, "E0224", "this needs an array whose size is not known before run time, or of more than %d axes", MAX_RANK);
         return NULL;
     }
-    return read;
+    return countable(L, read->node, span) ? read : NULL;
 }
 
 const Ex *val_lift(Lower *L, const Val *own, int nred, const Index *red, Reduce reduce, const Ex *body, const Ex *arg, Span span) {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef float real;
+#ifdef AD_LANES
 typedef ad_lanesf lanes;    /* several rows at once */
 typedef ad_intsf ints;
 typedef int32_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 64,    /* dim f, autoencoder.ad:7 */
@@ -279,17 +281,20 @@ static void eval(AdRun *run)
 
     /* autoencoder.ad:30: metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2) */
     int64_t i = 0;
+#ifdef AD_LANES
     for (; i < n - n % LANES; i += LANES)
         for (int64_t j = 0; j < F; j++)
             ad_storef(&v_2[i * F + j], F, ad_loadf(&x_3[i * F + j], F) - x_sum_3[j] / (real)n);
+#endif
     for (; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             v_2[i * F + j] = x_3[i * F + j] - x_sum_3[j] / (real)n;
     const bool v = 0 <= ad_imin(n, 64) - 2;
     adrt_lowrank(run, 0, v_2, n, F, 2, x_part);
     real pca_sum = 0.0f;
-    lanes pca_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes pca_sum_lanes = {0};
     for (; j < n - n % LANES; j += LANES) {
         for (int64_t l = 0; l < F; l++) {
             const lanes t = ad_loadf(&x_part[j * F + l], F) - (ad_loadf(&x_3[j * F + l], F) - x_sum_3[l] / (real)n);
@@ -297,6 +302,7 @@ static void eval(AdRun *run)
         }
     }
     pca_sum += ad_sumf(pca_sum_lanes);
+#endif
     for (; j < n; j++) {
         for (int64_t l = 0; l < F; l++) {
             const real t = x_part[j * F + l] - (x_3[j * F + l] - x_sum_3[l] / (real)n);

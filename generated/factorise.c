@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef double real;
+#ifdef AD_LANES
 typedef ad_lanes lanes;    /* several rows at once */
 typedef ad_ints ints;
 typedef int64_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     N = 4,    /* dim n, factorise.ad:8 */
@@ -85,9 +87,10 @@ static void step(AdRun *run)
     /* backward of factorise.ad:16 */
     real dV[RANK * N] = {0};
 
+    int64_t i = 0;
+#ifdef AD_LANES
     lanes J_lanes = {0};
     lanes dV_lanes[RANK * N] = {{0}};
-    int64_t i = 0;
     for (; i < m - m % LANES; i += LANES) {
         /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         lanes J_sum_sum[N] = {{0}};
@@ -120,6 +123,7 @@ static void step(AdRun *run)
     J += ad_sum(J_lanes);
     for (int64_t k = 0; k < RANK * N; k++)
         dV[k] += ad_sum(dV_lanes[k]);
+#endif
     for (; i < m; i++) {
         /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
         real J_sum_sum[N] = {0};
@@ -166,8 +170,9 @@ static void eval(AdRun *run)
 
     /* factorise.ad:16: loss J = sum((U @ V - A)^2) */
     real J = 0.0;
-    lanes J_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes J_lanes = {0};
     for (; i < m - m % LANES; i += LANES) {
         lanes J_sum_sum[N] = {{0}};
         for (int64_t j = 0; j < RANK; j++) {
@@ -181,6 +186,7 @@ static void eval(AdRun *run)
         }
     }
     J += ad_sum(J_lanes);
+#endif
     for (; i < m; i++) {
         real J_sum_sum[N] = {0};
         for (int64_t j = 0; j < RANK; j++) {

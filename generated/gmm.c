@@ -353,27 +353,27 @@ static void output(AdRun *run)
 
     for (int64_t i = 0; i < n; i++) {
         /* gmm.ad:28: loss likelihood = d * log(2 * pi) / 2 - mean(logsumexp(density, over = kinds)) */
-        real belongs_part_argmax_best = -INFINITY;
-        int64_t belongs_part_argmax = 0;
+        real p_argmax_best = -INFINITY;
+        int64_t p_argmax = 0;
         for (int64_t k = 0; k < KINDS; k++) {
             const real density_ik = density[i * KINDS + k];
-            if (density_ik > belongs_part_argmax_best || (isnan(density_ik) && !isnan(belongs_part_argmax_best))) {
-                belongs_part_argmax_best = density_ik;
-                belongs_part_argmax = k;
+            if (density_ik > p_argmax_best || (isnan(density_ik) && !isnan(p_argmax_best))) {
+                p_argmax_best = density_ik;
+                p_argmax = k;
             }
         }
         real q_sum = 0.0;
-        real belongs_part[KINDS];
-        const real density_iat = density[i * KINDS + belongs_part_argmax];
+        real p_part[KINDS];
+        const real density_iat = density[i * KINDS + p_argmax];
         for (int64_t j = 0; j < KINDS; j++) {
             const real density_ij = density[i * KINDS + j];
-            belongs_part[j] = ad_exp(density_ij - density_iat);
-            q_sum += j == belongs_part_argmax || density_ij == -INFINITY ? 0.0 : belongs_part[j];
+            p_part[j] = ad_exp(density_ij - density_iat);
+            q_sum += j == p_argmax || density_ij == -INFINITY ? 0.0 : p_part[j];
         }
         /* gmm.ad:30: output belongs[n, kinds] = softmax(density, over = kinds) */
         const real q = 1.0 / (q_sum + 1.0);
-        for (int64_t k = 0; k < KINDS; k++)
-            belongs[i * KINDS + k] = density[i * KINDS + k] == -INFINITY ? 0.0 : belongs_part[k] * q;
+        for (int64_t j = 0; j < KINDS; j++)
+            belongs[i * KINDS + j] = density[i * KINDS + j] == -INFINITY ? 0.0 : q * (j == p_argmax ? 1.0 : p_part[j]);
     }
 }
 

@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef double real;
+#ifdef AD_LANES
 typedef ad_lanes lanes;    /* several rows at once */
 typedef ad_ints ints;
 typedef int64_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 3,    /* dim f, linear.ad:7 */
@@ -52,10 +54,11 @@ static void step(AdRun *run)
     real db_2 = 0.0;
     real dw[F] = {0};
 
+    int64_t i = 0;
+#ifdef AD_LANES
     lanes error_sum_lanes = {0};
     lanes dw_lanes[F] = {{0}};
     lanes db_2_lanes = {0};
-    int64_t i = 0;
     for (; i < n - n % LANES; i += LANES) {
         /* linear.ad:15: let fit[n] = X @ w + b */
         lanes fit_sum = ad_splat(0.0);
@@ -75,6 +78,7 @@ static void step(AdRun *run)
     for (int64_t k = 0; k < F; k++)
         dw[k] += ad_sum(dw_lanes[k]);
     db_2 += ad_sum(db_2_lanes);
+#endif
     for (; i < n; i++) {
         /* linear.ad:15: let fit[n] = X @ w + b */
         real fit_sum = 0.0;
@@ -114,10 +118,11 @@ static void eval(AdRun *run)
     real r2_sum = 0.0;
     real r2_sum_sum = 0.0;
 
+    int64_t i = 0;
+#ifdef AD_LANES
     lanes error_sum_lanes = {0};
     lanes r2_sum_lanes = {0};
     lanes r2_sum_sum_lanes = {0};
-    int64_t i = 0;
     for (; i < n - n % LANES; i += LANES) {
         /* linear.ad:15: let fit[n] = X @ w + b */
         lanes fit_sum = ad_splat(0.0);
@@ -135,6 +140,7 @@ static void eval(AdRun *run)
     error_sum += ad_sum(error_sum_lanes);
     r2_sum += ad_sum(r2_sum_lanes);
     r2_sum_sum += ad_sum(r2_sum_sum_lanes);
+#endif
     for (; i < n; i++) {
         /* linear.ad:15: let fit[n] = X @ w + b */
         real fit_sum = 0.0;

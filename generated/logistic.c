@@ -60,10 +60,12 @@ static void step(AdRun *run)
             logit_of_sum += X[i * F + j] * w[j];
         const bool c = y[i] == 1;
         const real t = b + logit_of_sum;
+        const bool c_2 = (int64_t)c == 0 && t == -INFINITY;
+        const bool c_3 = (int64_t)c == 1 && t == INFINITY;
         /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-        ad_add(&likelihood_sum_total, (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t));
+        ad_add(&likelihood_sum_total, (c_2 ? 0.0 : (real)c * ad_softplus(-t)) + (c_3 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(t)));
         /* backward of logistic.ad:16 */
-        const real dlogit_of = dlogit_of_part * (real)(1 - (int64_t)c) * ad_sigmoid(t) - dlogit_of_part * (real)c * ad_sigmoid(-t);
+        const real dlogit_of = (c_2 ? 0.0 : -(dlogit_of_part * (real)c * ad_sigmoid(-t))) + (c_3 ? 0.0 : dlogit_of_part * (real)(1 - (int64_t)c) * ad_sigmoid(t));
         /* backward of logistic.ad:19 */
         ad_add(&db_2_total, dlogit_of);
         for (int64_t j = 0; j < F; j++)
@@ -123,7 +125,7 @@ static void eval(AdRun *run)
         const bool c = y[i] == 1;
         const real t = b + logit_of_sum;
         /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-        ad_add(&likelihood_sum_total, (real)(1 - (int64_t)c) * ad_softplus(t) + (real)c * ad_softplus(-t));
+        ad_add(&likelihood_sum_total, ((int64_t)c == 0 && t == -INFINITY ? 0.0 : (real)c * ad_softplus(-t)) + ((int64_t)c == 1 && t == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(t)));
         /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
         accuracy_sum += (int64_t)((int64_t)c == (int64_t)(0.0 < t));
         /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant) */
@@ -206,7 +208,7 @@ static void trace(AdRun *run)
     for (int64_t i = 0; i < n; i++) {
         const bool c = y[i] == 1;
         const real logit_of_i = logit_of[i];
-        ad_add(&likelihood_sum_total, (real)(1 - (int64_t)c) * ad_softplus(logit_of_i) + (real)c * ad_softplus(-logit_of_i));
+        ad_add(&likelihood_sum_total, ((int64_t)c == 0 && logit_of_i == -INFINITY ? 0.0 : (real)c * ad_softplus(-logit_of_i)) + ((int64_t)c == 1 && logit_of_i == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(logit_of_i)));
     }
     const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = likelihood_sum / (real)n;

@@ -99,17 +99,19 @@ static void step(AdRun *run)
             x_sum += j == x_argmax || t_2 == -INFINITY ? 0.0f : x_sum_part[j];
         }
         const int64_t y_i = y[i];
-        ad_addf(&sum_total, ad_log1pf(x_sum) - (b2 + logits_sum[y_i] - t));
+        ad_addf(&sum_total, ad_log1pf(x_sum) - (x_argmax == y_i ? 0.0f : b2 + logits_sum[y_i] - t));
         /* backward of mlp.ad:19 */
         const real dlogits_part_2 = dlogits_part / (x_sum + 1.0f);
         /* mlp.ad:19: loss cross_entropy(logits, y) */
-        real dlogits_sum = 0.0f;
+        real dm_sum = 0.0f;
         for (int64_t j = 0; j < c; j++)
-            dlogits_sum += j == x_argmax || b2 + logits_sum[j] == -INFINITY ? 0.0f : -(x_sum_part[j] * dlogits_part_2);
+            dm_sum += j == x_argmax || b2 + logits_sum[j] == -INFINITY ? 0.0f : -(x_sum_part[j] * dlogits_part_2);
+        const bool c_2 = x_argmax != y_i;
+        const real dm = dm_sum + (c_2 ? dlogits_part : 0.0f);
         for (int64_t j = 0; j < c; j++) {
-            const bool c_2 = j == x_argmax;
+            const bool c_3 = j == x_argmax;
             /* backward of mlp.ad:17 */
-            dlogits[j] = (j == y_i ? -dlogits_part : 0.0f) + (c_2 || b2 + logits_sum[j] == -INFINITY ? 0.0f : x_sum_part[j] * dlogits_part_2) + (c_2 ? dlogits_part + dlogits_sum : 0.0f);
+            dlogits[j] = (c_2 && j == y_i ? -dlogits_part : 0.0f) + (c_3 || b2 + logits_sum[j] == -INFINITY ? 0.0f : x_sum_part[j] * dlogits_part_2) + (c_3 ? dm : 0.0f);
             /* backward of mlp.ad:19 */
             ad_addf(&db2_2_total, dlogits[j]);
         }
@@ -118,11 +120,11 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < H; j++) {
             real dx_total = 0.0f;
             const real t_2 = b1 + x_sum_2[j];
-            const bool c_2 = t_2 <= 0.0f;
-            const real t_3 = c_2 ? 0.0f : t_2;
+            const bool c_3 = t_2 <= 0.0f;
+            const real t_3 = c_3 ? 0.0f : t_2;
             for (int64_t k = 0; k < c; k++) {
                 const real dlogits_k = dlogits[k];
-                dx_total += c_2 ? 0.0f : W2[j * c + k] * dlogits_k;
+                dx_total += c_3 ? 0.0f : W2[j * c + k] * dlogits_k;
                 dW2[j * c + k] += dlogits_k * t_3;
             }
             dx[j] = dx_total;
@@ -200,9 +202,10 @@ static void eval(AdRun *run)
             x_sum += j == x_argmax || t_2 == -INFINITY ? 0.0f : ad_expf(t_2 - t);
         }
         const int64_t y_i = y[i];
-        ad_addf(&sum_total, ad_log1pf(x_sum) - (b2 + logits_sum[y_i] - t));
+        const bool c_2 = x_argmax == y_i;
+        ad_addf(&sum_total, ad_log1pf(x_sum) - (c_2 ? 0.0f : b2 + logits_sum[y_i] - t));
         /* mlp.ad:20: metric accuracy = mean(argmax(logits, over = c) == y) */
-        accuracy_sum += (int64_t)(x_argmax == y_i);
+        accuracy_sum += (int64_t)c_2;
     }
 
     /* mlp.ad:19: loss cross_entropy(logits, y) */
@@ -246,26 +249,26 @@ static void output(AdRun *run)
                 logits_sum[k] += W2[j * c + k] * t_2;
         }
         /* mlp.ad:19: loss cross_entropy(logits, y) */
-        real p_part_argmax_best = -INFINITY;
-        int64_t p_part_argmax = 0;
+        real p_argmax_best = -INFINITY;
+        int64_t p_argmax = 0;
         for (int64_t j = 0; j < c; j++) {
             const real t = b2 + logits_sum[j];
-            if (t > p_part_argmax_best || (isnan(t) && !isnan(p_part_argmax_best))) {
-                p_part_argmax_best = t;
-                p_part_argmax = j;
+            if (t > p_argmax_best || (isnan(t) && !isnan(p_argmax_best))) {
+                p_argmax_best = t;
+                p_argmax = j;
             }
         }
-        real q_sum = 0.0f;
-        const real t = b2 + logits_sum[p_part_argmax];
-        for (int64_t j = 0; j < c; j++) {
-            const real t_2 = b2 + logits_sum[j];
-            p_part[j] = ad_expf(t_2 - t);
-            q_sum += j == p_part_argmax || t_2 == -INFINITY ? 0.0f : p_part[j];
-        }
         /* mlp.ad:21: output p = softmax(logits, over = c) */
+        const real m = 0 < c ? b2 + logits_sum[p_argmax] : -INFINITY;
+        real q_sum = 0.0f;
+        for (int64_t j = 0; j < c; j++) {
+            const real t = b2 + logits_sum[j];
+            p_part[j] = ad_expf(t - m);
+            q_sum += j == p_argmax || t == -INFINITY ? 0.0f : p_part[j];
+        }
         const real q = 1.0f / (q_sum + 1.0f);
         for (int64_t j = 0; j < c; j++)
-            p[i * c + j] = b2 + logits_sum[j] == -INFINITY ? 0.0f : p_part[j] * q;
+            p[i * c + j] = b2 + logits_sum[j] == -INFINITY ? 0.0f : q * (j == p_argmax ? 1.0f : p_part[j]);
     }
 }
 
@@ -340,8 +343,11 @@ static void trace(AdRun *run)
         x_sum_2[i] = x_sum_2_total;
     }
     ad_treef sum_total = {0};
-    for (int64_t i = 0; i < n; i++)
-        ad_addf(&sum_total, ad_log1pf(x_sum_2[i]) - (logits[i * c + y[i]] - logits[i * c + x_argmax[i]]));
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t x_argmax_i = x_argmax[i];
+        const int64_t y_i = y[i];
+        ad_addf(&sum_total, ad_log1pf(x_sum_2[i]) - (x_argmax_i == y_i ? 0.0f : logits[i * c + y_i] - logits[i * c + x_argmax_i]));
+    }
     const real sum = ad_totalf(&sum_total);
     const real v = sum / (real)n;
     if (!isfinite(v)) {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef float real;
+#ifdef AD_LANES
 typedef ad_lanesf lanes;    /* several rows at once */
 typedef ad_intsf ints;
 typedef int32_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 64,    /* dim f, mnist.ad:7 */
@@ -73,19 +75,22 @@ static void step(AdRun *run)
 
     /* mnist.ad:24: let x[n, f] = X / std(X) */
     real m_sum = 0.0f;
-    lanes m_sum_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes m_sum_lanes = {0};
     for (; i < n - n % LANES; i += LANES)
         for (int64_t j = 0; j < F; j++)
             m_sum_lanes += ad_loadf(&X[i * F + j], F);
     m_sum += ad_sumf(m_sum_lanes);
+#endif
     for (; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             m_sum += X[i * F + j];
     const real m = m_sum / (real)(64 * n);
     real v_sum = 0.0f;
-    lanes v_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes v_sum_lanes = {0};
     for (; j < n - n % LANES; j += LANES) {
         for (int64_t k = 0; k < F; k++) {
             const lanes t = ad_loadf(&X[j * F + k], F) - m;
@@ -93,6 +98,7 @@ static void step(AdRun *run)
         }
     }
     v_sum += ad_sumf(v_sum_lanes);
+#endif
     for (; j < n; j++) {
         for (int64_t k = 0; k < F; k++) {
             const real t = X[j * F + k] - m;
@@ -116,7 +122,7 @@ static void step(AdRun *run)
     memset(dW2, 0, sizeof(real) * (size_t)((int64_t)H * H));
     real dc1[H] = {0};
     memset(dW1, 0, sizeof(real) * (size_t)((int64_t)F * H));
-    const real t = 0.0f < v ? sqrtf(v) : v;
+    const real t = v == 0.0f ? 0.0f : sqrtf(v);
 
     for (int64_t k = 0; k < n; k++) {
         /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
@@ -181,17 +187,19 @@ static void step(AdRun *run)
             x_sum += l == x_argmax || t_3 == -INFINITY ? 0.0f : x_sum_part_3[l];
         }
         const int64_t y_k = y[k];
-        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c4[y_k] + logits_sum[y_k] - t_2));
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (x_argmax == y_k ? 0.0f : c4[y_k] + logits_sum[y_k] - t_2));
         /* backward of mnist.ad:28 */
         const real dlogits_part_2 = dlogits_part / (x_sum + 1.0f);
         /* mnist.ad:28: loss error = cross_entropy(logits, y) */
-        real dlogits_sum = 0.0f;
+        real dm_sum = 0.0f;
         for (int64_t l = 0; l < digits; l++)
-            dlogits_sum += l == x_argmax || c4[l] + logits_sum[l] == -INFINITY ? 0.0f : -(x_sum_part_3[l] * dlogits_part_2);
+            dm_sum += l == x_argmax || c4[l] + logits_sum[l] == -INFINITY ? 0.0f : -(x_sum_part_3[l] * dlogits_part_2);
+        const bool c = x_argmax != y_k;
+        const real dm = dm_sum + (c ? dlogits_part : 0.0f);
         for (int64_t d = 0; d < digits; d++) {
-            const bool c = d == x_argmax;
+            const bool c_2 = d == x_argmax;
             /* backward of mnist.ad:26 */
-            dlogits[d] = (d == y_k ? -dlogits_part : 0.0f) + (c || c4[d] + logits_sum[d] == -INFINITY ? 0.0f : x_sum_part_3[d] * dlogits_part_2) + (c ? dlogits_part + dlogits_sum : 0.0f);
+            dlogits[d] = (c && d == y_k ? -dlogits_part : 0.0f) + (c_2 || c4[d] + logits_sum[d] == -INFINITY ? 0.0f : x_sum_part_3[d] * dlogits_part_2) + (c_2 ? dm : 0.0f);
             /* backward of mnist.ad:28 */
             dc4[d] += dlogits[d];
         }
@@ -280,19 +288,22 @@ static void eval(AdRun *run)
 
     /* mnist.ad:24: let x[n, f] = X / std(X) */
     real m_sum = 0.0f;
-    lanes m_sum_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes m_sum_lanes = {0};
     for (; i < n - n % LANES; i += LANES)
         for (int64_t j = 0; j < F; j++)
             m_sum_lanes += ad_loadf(&X[i * F + j], F);
     m_sum += ad_sumf(m_sum_lanes);
+#endif
     for (; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             m_sum += X[i * F + j];
     const real m = m_sum / (real)(64 * n);
     real v_sum = 0.0f;
-    lanes v_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes v_sum_lanes = {0};
     for (; j < n - n % LANES; j += LANES) {
         for (int64_t k = 0; k < F; k++) {
             const lanes t = ad_loadf(&X[j * F + k], F) - m;
@@ -300,6 +311,7 @@ static void eval(AdRun *run)
         }
     }
     v_sum += ad_sumf(v_sum_lanes);
+#endif
     for (; j < n; j++) {
         for (int64_t k = 0; k < F; k++) {
             const real t = X[j * F + k] - m;
@@ -313,7 +325,7 @@ static void eval(AdRun *run)
 
     /* mnist.ad:29: metric accuracy = mean(argmax(logits, over = digits) == y) */
     int64_t accuracy_sum = 0;
-    const real t = 0.0f < v ? sqrtf(v) : v;
+    const real t = v == 0.0f ? 0.0f : sqrtf(v);
 
     for (int64_t k = 0; k < n; k++) {
         /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
@@ -367,9 +379,10 @@ static void eval(AdRun *run)
             x_sum += l == x_argmax || t_3 == -INFINITY ? 0.0f : ad_expf(t_3 - t_2);
         }
         const int64_t y_k = y[k];
-        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c4[y_k] + logits_sum[y_k] - t_2));
+        const bool c = x_argmax == y_k;
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c ? 0.0f : c4[y_k] + logits_sum[y_k] - t_2));
         /* mnist.ad:29: metric accuracy = mean(argmax(logits, over = digits) == y) */
-        accuracy_sum += (int64_t)(x_argmax == y_k);
+        accuracy_sum += (int64_t)c;
     }
 
     /* mnist.ad:28: loss error = cross_entropy(logits, y) */
@@ -417,7 +430,7 @@ static void output(AdRun *run)
     }
     const real v_sum = ad_totalf(&v_sum_total);
     const real v = v_sum / (real)(64 * n);
-    const real t = 0.0f < v ? sqrtf(v) : v;
+    const real t = v == 0.0f ? 0.0f : sqrtf(v);
 
     for (int64_t i = 0; i < n; i++) {
         /* mnist.ad:13: fn hidden(x[b, i], W[i, o], c[o]) = dropout(relu(x @ W + c), 0.2) */
@@ -455,26 +468,26 @@ static void output(AdRun *run)
                 logits_sum[d] += W4[j * digits + d] * logits_sum_part_part;
         }
         /* mnist.ad:28: loss error = cross_entropy(logits, y) */
-        real p_part_argmax_best = -INFINITY;
-        int64_t p_part_argmax = 0;
+        real p_argmax_best = -INFINITY;
+        int64_t p_argmax = 0;
         for (int64_t j = 0; j < digits; j++) {
             const real t_2 = c4[j] + logits_sum[j];
-            if (t_2 > p_part_argmax_best || (isnan(t_2) && !isnan(p_part_argmax_best))) {
-                p_part_argmax_best = t_2;
-                p_part_argmax = j;
+            if (t_2 > p_argmax_best || (isnan(t_2) && !isnan(p_argmax_best))) {
+                p_argmax_best = t_2;
+                p_argmax = j;
             }
         }
-        real q_sum = 0.0f;
-        const real t_2 = c4[p_part_argmax] + logits_sum[p_part_argmax];
-        for (int64_t j = 0; j < digits; j++) {
-            const real t_3 = c4[j] + logits_sum[j];
-            p_part[j] = ad_expf(t_3 - t_2);
-            q_sum += j == p_part_argmax || t_3 == -INFINITY ? 0.0f : p_part[j];
-        }
         /* mnist.ad:30: output p = softmax(logits, over = digits) */
+        const real m_2 = 0 < digits ? c4[p_argmax] + logits_sum[p_argmax] : -INFINITY;
+        real q_sum = 0.0f;
+        for (int64_t j = 0; j < digits; j++) {
+            const real t_2 = c4[j] + logits_sum[j];
+            p_part[j] = ad_expf(t_2 - m_2);
+            q_sum += j == p_argmax || t_2 == -INFINITY ? 0.0f : p_part[j];
+        }
         const real q = 1.0f / (q_sum + 1.0f);
-        for (int64_t d = 0; d < digits; d++)
-            p[i * digits + d] = c4[d] + logits_sum[d] == -INFINITY ? 0.0f : p_part[d] * q;
+        for (int64_t j = 0; j < digits; j++)
+            p[i * digits + j] = c4[j] + logits_sum[j] == -INFINITY ? 0.0f : q * (j == p_argmax ? 1.0f : p_part[j]);
     }
 }
 
@@ -522,7 +535,7 @@ static void trace(AdRun *run)
     }
     const real v_sum = ad_totalf(&v_sum_total);
     const real v = v_sum / (real)(64 * n);
-    const real t = 0.0f < v ? sqrtf(v) : v;
+    const real t = v == 0.0f ? 0.0f : sqrtf(v);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < F; j++)
             x[i * F + j] = X[i * F + j] / t;
@@ -627,8 +640,11 @@ static void trace(AdRun *run)
         x_sum_4[i] = x_sum_4_total;
     }
     ad_treef error_sum_total = {0};
-    for (int64_t i = 0; i < n; i++)
-        ad_addf(&error_sum_total, ad_log1pf(x_sum_4[i]) - (logits[i * digits + y[i]] - logits[i * digits + x_argmax[i]]));
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t x_argmax_i = x_argmax[i];
+        const int64_t y_i = y[i];
+        ad_addf(&error_sum_total, ad_log1pf(x_sum_4[i]) - (x_argmax_i == y_i ? 0.0f : logits[i * digits + y_i] - logits[i * digits + x_argmax_i]));
+    }
     const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {

@@ -52,9 +52,11 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < F; j++)
             x_sum += X[i * F + j] * w[j];
         const bool c = y[i] == 1;
-        ad_add(&J_sum_total, (real)(1 - (int64_t)c) * ad_softplus(x_sum) + (real)c * ad_softplus(-x_sum));
+        const bool c_2 = (int64_t)c == 0 && x_sum == -INFINITY;
+        const bool c_3 = (int64_t)c == 1 && x_sum == INFINITY;
+        ad_add(&J_sum_total, (c_2 ? 0.0 : (real)c * ad_softplus(-x_sum)) + (c_3 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum)));
         /* backward of newton.ad:20 */
-        const real dw_part = dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum) - dw_part_part * (real)c * ad_sigmoid(-x_sum);
+        const real dw_part = (c_2 ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum))) + (c_3 ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum));
         /* backward of newton.ad:21 */
         for (int64_t j = 0; j < F; j++)
             dw_2[j] += X[i * F + j] * dw_part;
@@ -108,9 +110,11 @@ static void eval(AdRun *run)
         x_sum[i] = x_sum_total;
         const bool c = y[i] == 1;
         const real x_sum_i = x_sum[i];
-        ad_add(&J_sum_total, (real)(1 - (int64_t)c) * ad_softplus(x_sum_i) + (real)c * ad_softplus(-x_sum_i));
+        const bool c_2 = (int64_t)c == 0 && x_sum_i == -INFINITY;
+        const bool c_3 = (int64_t)c == 1 && x_sum_i == INFINITY;
+        ad_add(&J_sum_total, (c_2 ? 0.0 : (real)c * ad_softplus(-x_sum_i)) + (c_3 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum_i)));
         /* backward of newton.ad:20 */
-        const real dw_part = dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i) - dw_part_part * (real)c * ad_sigmoid(-x_sum_i);
+        const real dw_part = (c_2 ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum_i))) + (c_3 ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i));
         /* backward of newton.ad:21 */
         for (int64_t j = 0; j < F; j++)
             dw_2[j] += X[i * F + j] * dw_part;
@@ -173,10 +177,11 @@ static void eval(AdRun *run)
         }
         /* backward of newton.ad:20 */
         for (int64_t i = 0; i < n; i++) {
-            const real t_2 = 0.5 * x_sum[i];
-            const real dw_part_sum_i = dw_part_sum[i];
             const bool c = y[i] == 1;
-            dw_part_3[i] = 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c)) + 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c)));
+            const real x_sum_i = x_sum[i];
+            const real t_2 = 0.5 * x_sum_i;
+            const real dw_part_sum_i = dw_part_sum[i];
+            dw_part_3[i] = ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c))) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c))));
         }
         /* backward of newton.ad:24 */
         real dw_3[F] = {0};
@@ -238,7 +243,7 @@ static void eval(AdRun *run)
     const real bottom = J - left;
 
     /* newton.ad:35: metric slope = norm(g) */
-    const real slope = 0.0 < s ? sqrt(s) : s;
+    const real slope = s == 0.0 ? 0.0 : sqrt(s);
     run->loss[0] = J;
     run->metric[0] = left;
     run->metric[1] = bottom;
@@ -275,7 +280,7 @@ static void output(AdRun *run)
         const bool c = y[i] == 1;
         const real dw_part_sum_i = dw_part_sum[i];
         /* backward of newton.ad:20 */
-        const real dw_part_2 = dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(dw_part_sum_i) - dw_part_part * (real)c * ad_sigmoid(-dw_part_sum_i);
+        const real dw_part_2 = ((int64_t)c == 0 && dw_part_sum_i == -INFINITY ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-dw_part_sum_i))) + ((int64_t)c == 1 && dw_part_sum_i == INFINITY ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(dw_part_sum_i));
         /* backward of newton.ad:21 */
         for (int64_t j = 0; j < F; j++)
             dw_3[j] += X[i * F + j] * dw_part_2;
@@ -328,10 +333,11 @@ static void output(AdRun *run)
         }
         /* backward of newton.ad:20 */
         for (int64_t i = 0; i < n; i++) {
-            const real t_2 = 0.5 * dw_part_sum[i];
-            const real dw_part_sum_2_i = dw_part_sum_2[i];
             const bool c = y[i] == 1;
-            dw_part[i] = 0.25 * ad_sech2(-t_2) * (dw_part_sum_2_i * (dw_part_part * (real)c)) + 0.25 * ad_sech2(t_2) * (dw_part_sum_2_i * (dw_part_part * (real)(1 - (int64_t)c)));
+            const real dw_part_sum_i = dw_part_sum[i];
+            const real t_2 = 0.5 * dw_part_sum_i;
+            const real dw_part_sum_2_i = dw_part_sum_2[i];
+            dw_part[i] = ((int64_t)c == 0 && dw_part_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_2_i * (dw_part_part * (real)c))) + ((int64_t)c == 1 && dw_part_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_2_i * (dw_part_part * (real)(1 - (int64_t)c))));
         }
         /* backward of newton.ad:24 */
         real dw_2[F] = {0};
@@ -418,7 +424,7 @@ static void trace(AdRun *run)
     for (int64_t i = 0; i < n; i++) {
         const bool c = y[i] == 1;
         const real x_sum_i = x_sum[i];
-        ad_add(&J_sum_total, (real)(1 - (int64_t)c) * ad_softplus(x_sum_i) + (real)c * ad_softplus(-x_sum_i));
+        ad_add(&J_sum_total, ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : (real)c * ad_softplus(-x_sum_i)) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum_i)));
     }
     const real J_sum = ad_total(&J_sum_total);
     real J_sum_2 = 0.0;
@@ -441,7 +447,7 @@ static void trace(AdRun *run)
     for (int64_t i = 0; i < n; i++) {
         const bool c = y[i] == 1;
         const real x_sum_i = x_sum[i];
-        dw_part[i] = dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i) - dw_part_part * (real)c * ad_sigmoid(-x_sum_i);
+        dw_part[i] = ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum_i))) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i));
     }
 
     /* backward of newton.ad:21 */
@@ -501,10 +507,11 @@ static void trace(AdRun *run)
         }
         /* backward of newton.ad:20 */
         for (int64_t i = 0; i < n; i++) {
-            const real t_2 = 0.5 * x_sum[i];
-            const real dw_part_sum_i = dw_part_sum[i];
             const bool c = y[i] == 1;
-            dw_part_3[i] = 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c)) + 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c)));
+            const real x_sum_i = x_sum[i];
+            const real t_2 = 0.5 * x_sum_i;
+            const real dw_part_sum_i = dw_part_sum[i];
+            dw_part_3[i] = ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c))) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c))));
         }
         /* backward of newton.ad:24 */
         real dw_3[F] = {0};

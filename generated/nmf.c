@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef float real;
+#ifdef AD_LANES
 typedef ad_lanesf lanes;    /* several rows at once */
 typedef ad_intsf ints;
 typedef int32_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 64,    /* dim f, nmf.ad:7 */
@@ -147,8 +149,9 @@ static void eval(AdRun *run)
 
     /* nmf.ad:18: loss error = mse(amounts @ parts, x) */
     real error_sum = 0.0f;
-    lanes error_sum_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes error_sum_lanes = {0};
     for (; i < n - n % LANES; i += LANES) {
         lanes x_sum[F] = {{0}};
         for (int64_t j = 0; j < RANK; j++) {
@@ -162,6 +165,7 @@ static void eval(AdRun *run)
         }
     }
     error_sum += ad_sumf(error_sum_lanes);
+#endif
     for (; i < n; i++) {
         real x_sum[F] = {0};
         for (int64_t j = 0; j < RANK; j++) {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 typedef float real;
+#ifdef AD_LANES
 typedef ad_lanesf lanes;    /* several rows at once */
 typedef ad_intsf ints;
 typedef int32_t lane_int;
 enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };
+#endif
 
 enum {
     F = 64,    /* dim f, ste.ad:10 */
@@ -105,12 +107,14 @@ static void step(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum_2 = 0.0f;
-    lanes big_sum_2_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes big_sum_2_lanes = {0};
     for (; i < F - F % LANES; i += LANES)
         for (int64_t j = 0; j < H; j++)
             big_sum_2_lanes += ad_lane_absf(ad_loadf(&W1[i * H + j], H));
     big_sum_2 += ad_sumf(big_sum_2_lanes);
+#endif
     for (; i < F; i++)
         for (int64_t j = 0; j < H; j++)
             big_sum_2 += fabsf(W1[i * H + j]);
@@ -157,12 +161,14 @@ static void step(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum = 0.0f;
-    lanes big_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes big_sum_lanes = {0};
     for (; j < H - H % LANES; j += LANES)
         for (int64_t k = 0; k < digits; k++)
             big_sum_lanes += ad_lane_absf(ad_loadf(&W2[j * digits + k], digits));
     big_sum += ad_sumf(big_sum_lanes);
+#endif
     for (; j < H; j++)
         for (int64_t k = 0; k < digits; k++)
             big_sum += fabsf(W2[j * digits + k]);
@@ -243,7 +249,7 @@ static void step(AdRun *run)
             x_sum += l == x_argmax || t_4 == -INFINITY ? 0.0f : x_sum_part[l];
         }
         const int64_t y_k = y[k];
-        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c2[y_k] + logits_sum[k * digits + y_k] - t_3));
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (x_argmax == y_k ? 0.0f : c2[y_k] + logits_sum[k * digits + y_k] - t_3));
         /* ste.ad:40: loss error_free = cross_entropy(free, y) */
         real x_argmax_2_best = -INFINITY;
         int64_t x_argmax_2 = 0;
@@ -261,25 +267,30 @@ static void step(AdRun *run)
             x_sum_part_2[l] = ad_expf(t_5 - t_4);
             x_sum_3 += l == x_argmax_2 || t_5 == -INFINITY ? 0.0f : x_sum_part_2[l];
         }
-        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_3) - (a2[y_k] + free_sum[k * digits + y_k] - t_4));
+        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_3) - (y_k == x_argmax_2 ? 0.0f : a2[y_k] + free_sum[k * digits + y_k] - t_4));
         /* backward of ste.ad:40 */
         const real dfree_part = dlogits_part / (x_sum_3 + 1.0f);
         /* ste.ad:39: loss error = cross_entropy(logits, y) */
-        real dfree_sum = 0.0f;
+        real dm_sum_2 = 0.0f;
         for (int64_t l = 0; l < digits; l++)
-            dfree_sum += l == x_argmax_2 || a2[l] + free_sum[k * digits + l] == -INFINITY ? 0.0f : -(x_sum_part_2[l] * dfree_part);
+            dm_sum_2 += l == x_argmax_2 || a2[l] + free_sum[k * digits + l] == -INFINITY ? 0.0f : -(x_sum_part_2[l] * dfree_part);
+        const bool c = y_k != x_argmax_2;
+        /* ste.ad:40: loss error_free = cross_entropy(free, y) */
+        const real dm_2 = dm_sum_2 + (c ? dlogits_part : 0.0f);
         /* backward of ste.ad:39 */
         const real dlogits_part_2 = dlogits_part / (x_sum + 1.0f);
         /* ste.ad:39: loss error = cross_entropy(logits, y) */
-        real dlogits_sum = 0.0f;
+        real dm_sum = 0.0f;
         for (int64_t l = 0; l < digits; l++)
-            dlogits_sum += l == x_argmax || c2[l] + logits_sum[k * digits + l] == -INFINITY ? 0.0f : -(x_sum_part[l] * dlogits_part_2);
+            dm_sum += l == x_argmax || c2[l] + logits_sum[k * digits + l] == -INFINITY ? 0.0f : -(x_sum_part[l] * dlogits_part_2);
+        const bool c_2 = x_argmax != y_k;
+        const real dm = dm_sum + (c_2 ? dlogits_part : 0.0f);
         /* backward of ste.ad:39 */
         real dx_2[H] = {0};
         for (int64_t d = 0; d < digits; d++) {
-            const bool c = d == x_argmax_2;
+            const bool c_3 = d == x_argmax_2;
             /* backward of ste.ad:37 */
-            dfree[d] = (d == y_k ? -dlogits_part : 0.0f) + (c || a2[d] + free_sum[k * digits + d] == -INFINITY ? 0.0f : x_sum_part_2[d] * dfree_part) + (c ? dlogits_part + dfree_sum : 0.0f);
+            dfree[d] = (c && d == y_k ? -dlogits_part : 0.0f) + (c_3 || a2[d] + free_sum[k * digits + d] == -INFINITY ? 0.0f : x_sum_part_2[d] * dfree_part) + (c_3 ? dm_2 : 0.0f);
             const real dfree_d = dfree[d];
             /* backward of ste.ad:39 */
             da2[d] += dfree_d;
@@ -296,9 +307,9 @@ static void step(AdRun *run)
         }
         real dx[H] = {0};
         for (int64_t d = 0; d < digits; d++) {
-            const bool c = d == x_argmax;
+            const bool c_3 = d == x_argmax;
             /* backward of ste.ad:36 */
-            dlogits[d] = (d == y_k ? -dlogits_part : 0.0f) + (c || c2[d] + logits_sum[k * digits + d] == -INFINITY ? 0.0f : x_sum_part[d] * dlogits_part_2) + (c ? dlogits_part + dlogits_sum : 0.0f);
+            dlogits[d] = (c_2 && d == y_k ? -dlogits_part : 0.0f) + (c_3 || c2[d] + logits_sum[k * digits + d] == -INFINITY ? 0.0f : x_sum_part[d] * dlogits_part_2) + (c_3 ? dm : 0.0f);
             const real dlogits_d = dlogits[d];
             /* backward of ste.ad:39 */
             dc2[d] += dlogits_d;
@@ -388,12 +399,14 @@ static void eval(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum_2 = 0.0f;
-    lanes big_sum_2_lanes = {0};
     int64_t i = 0;
+#ifdef AD_LANES
+    lanes big_sum_2_lanes = {0};
     for (; i < F - F % LANES; i += LANES)
         for (int64_t j = 0; j < H; j++)
             big_sum_2_lanes += ad_lane_absf(ad_loadf(&W1[i * H + j], H));
     big_sum_2 += ad_sumf(big_sum_2_lanes);
+#endif
     for (; i < F; i++)
         for (int64_t j = 0; j < H; j++)
             big_sum_2 += fabsf(W1[i * H + j]);
@@ -447,12 +460,14 @@ static void eval(AdRun *run)
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     const real big_sum_4 = ad_totalf(&big_sum_4_total);
     real big_sum = 0.0f;
-    lanes big_sum_lanes = {0};
     int64_t j = 0;
+#ifdef AD_LANES
+    lanes big_sum_lanes = {0};
     for (; j < H - H % LANES; j += LANES)
         for (int64_t k = 0; k < digits; k++)
             big_sum_lanes += ad_lane_absf(ad_loadf(&W2[j * digits + k], digits));
     big_sum += ad_sumf(big_sum_lanes);
+#endif
     for (; j < H; j++)
         for (int64_t k = 0; k < digits; k++)
             big_sum += fabsf(W2[j * digits + k]);
@@ -537,12 +552,14 @@ static void eval(AdRun *run)
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     real big_sum_3 = 0.0f;
-    lanes big_sum_3_lanes = {0};
     int64_t k = 0;
+#ifdef AD_LANES
+    lanes big_sum_3_lanes = {0};
     for (; k < H - H % LANES; k += LANES)
         for (int64_t l = 0; l < digits; l++)
             big_sum_3_lanes += ad_lane_absf(ad_loadf(&V2[k * digits + l], digits));
     big_sum_3 += ad_sumf(big_sum_3_lanes);
+#endif
     for (; k < H; k++)
         for (int64_t l = 0; l < digits; l++)
             big_sum_3 += fabsf(V2[k * digits + l]);
@@ -614,7 +631,8 @@ static void eval(AdRun *run)
             x_sum += p == x_argmax || t_6 == -INFINITY ? 0.0f : ad_expf(t_6 - t_5);
         }
         const int64_t y_l = y[l];
-        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c2[y_l] + logits_sum[l * digits + y_l] - t_5));
+        const bool c = x_argmax == y_l;
+        ad_addf(&error_sum_total, ad_log1pf(x_sum) - (c ? 0.0f : c2[y_l] + logits_sum[l * digits + y_l] - t_5));
         /* ste.ad:40: loss error_free = cross_entropy(free, y) */
         real x_argmax_2_best = -INFINITY;
         int64_t x_argmax_2 = 0;
@@ -642,11 +660,12 @@ static void eval(AdRun *run)
                 x_argmax_3 = p;
             }
         }
+        const bool c_2 = y_l == x_argmax_2;
         /* ste.ad:40: loss error_free = cross_entropy(free, y) */
-        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_3) - (a2[y_l] + free_sum[l * digits + y_l] - t_6));
+        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_3) - (c_2 ? 0.0f : a2[y_l] + free_sum[l * digits + y_l] - t_6));
         /* ste.ad:24: fn hits(z[b, q], t[b]) = mean(argmax(z, over = q) == t) */
-        aware_sum += (int64_t)(x_argmax == y_l);
-        unrounded_sum += (int64_t)(y_l == x_argmax_2);
+        aware_sum += (int64_t)c;
+        unrounded_sum += (int64_t)c_2;
         rounded_sum += (int64_t)(y_l == x_argmax_3);
     }
 
@@ -902,8 +921,11 @@ static void trace(AdRun *run)
         x_sum_3[i] = x_sum_3_total;
     }
     ad_treef error_sum_total = {0};
-    for (int64_t i = 0; i < n; i++)
-        ad_addf(&error_sum_total, ad_log1pf(x_sum_3[i]) - (logits[i * digits + y[i]] - logits[i * digits + x_argmax[i]]));
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t x_argmax_i = x_argmax[i];
+        const int64_t y_i = y[i];
+        ad_addf(&error_sum_total, ad_log1pf(x_sum_3[i]) - (x_argmax_i == y_i ? 0.0f : logits[i * digits + y_i] - logits[i * digits + x_argmax_i]));
+    }
     const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)n;
     if (!isfinite(error)) {
@@ -935,8 +957,11 @@ static void trace(AdRun *run)
         x_sum_4[i] = x_sum_4_total;
     }
     ad_treef error_free_sum_total = {0};
-    for (int64_t i = 0; i < n; i++)
-        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_4[i]) - (free_[i * digits + y[i]] - free_[i * digits + x_argmax_2[i]]));
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t y_i = y[i];
+        const int64_t x_argmax_2_i = x_argmax_2[i];
+        ad_addf(&error_free_sum_total, ad_log1pf(x_sum_4[i]) - (y_i == x_argmax_2_i ? 0.0f : free_[i * digits + y_i] - free_[i * digits + x_argmax_2_i]));
+    }
     const real error_free_sum = ad_totalf(&error_free_sum_total);
     const real error_free = error_free_sum / (real)n;
     if (!isfinite(error_free)) {

@@ -166,11 +166,13 @@ static void step(AdRun *run)
         for (int64_t j = 0; j < F; j++) {
             const real x_j = x[j];
             const real t_2 = c3[j] + logits_sum[j];
+            const bool c = x_j == 0.0f && t_2 == -INFINITY;
+            const bool c_2 = x_j == 1.0f && t_2 == INFINITY;
             const real t_3 = 1.0f - x_j;
             /* vae.ad:39: loss reconstruction = f * bce(decode(code + exp(log_spread) * noise), x) */
-            ad_addf(&reconstruction_sum_total, x_j * ad_softplusf(-t_2) + t_3 * ad_softplusf(t_2));
+            ad_addf(&reconstruction_sum_total, (c ? 0.0f : x_j * ad_softplusf(-t_2)) + (c_2 ? 0.0f : t_3 * ad_softplusf(t_2)));
             /* backward of vae.ad:39 */
-            dlogits[j] = dlogits_part * t_3 * ad_sigmoidf(t_2) - x_j * dlogits_part * ad_sigmoidf(-t_2);
+            dlogits[j] = (c ? 0.0f : -(x_j * dlogits_part * ad_sigmoidf(-t_2))) + (c_2 ? 0.0f : dlogits_part * t_3 * ad_sigmoidf(t_2));
             dc3[j] += dlogits[j];
         }
         /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
@@ -339,7 +341,7 @@ static void eval(AdRun *run)
         for (int64_t j = 0; j < F; j++) {
             const real x_j = x[j];
             const real t = c3[j] + logits_sum[j];
-            ad_addf(&reconstruction_sum_total, x_j * ad_softplusf(-t) + (1.0f - x_j) * ad_softplusf(t));
+            ad_addf(&reconstruction_sum_total, (x_j == 0.0f && t == -INFINITY ? 0.0f : x_j * ad_softplusf(-t)) + (x_j == 1.0f && t == INFINITY ? 0.0f : (1.0f - x_j) * ad_softplusf(t)));
         }
         /* vae.ad:40: loss divergence = mean(sum((code^2 + exp(2 * log_spread) - 1) / 2 - log_spread, over = k)) */
         ad_addf(&divergence_sum_total, divergence_sum_sum);
@@ -577,7 +579,7 @@ static void trace(AdRun *run)
         for (int64_t j = 0; j < F; j++) {
             const real x_ij = x[i * F + j];
             const real t = c3[j] + logits_sum[i * F + j];
-            ad_addf(&reconstruction_sum_total, x_ij * ad_softplusf(-t) + (1.0f - x_ij) * ad_softplusf(t));
+            ad_addf(&reconstruction_sum_total, (x_ij == 0.0f && t == -INFINITY ? 0.0f : x_ij * ad_softplusf(-t)) + (x_ij == 1.0f && t == INFINITY ? 0.0f : (1.0f - x_ij) * ad_softplusf(t)));
         }
     }
     const real reconstruction_sum = ad_totalf(&reconstruction_sum_total);

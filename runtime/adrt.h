@@ -122,7 +122,7 @@ typedef struct {
     const char *lm_reason;
 } AdModel;
 
-typedef enum { AD_OK, AD_FAULT_INDEX, AD_FAULT_ASSERT, AD_FAULT_NOT_FINITE, AD_FAULT_OPAQUE } AdFaultKind;
+typedef enum { AD_OK, AD_FAULT_INDEX, AD_FAULT_DIVISION, AD_FAULT_ASSERT, AD_FAULT_NOT_FINITE, AD_FAULT_OPAQUE } AdFaultKind;
 
 /* The first thing that went wrong in an emitted function; the runtime words the message. */
 typedef struct {

@@ -50,6 +50,13 @@ static inline int64_t ad_check(AdRun *run, int64_t index, int64_t size, int line
     return 0;
 }
 
+static inline int64_t ad_divisor(AdRun *run, int64_t divisor, int line, const char *what) {
+    if (divisor != 0)
+        return divisor;
+    adrt_fault(run, AD_FAULT_DIVISION, line, what, 0, 0, 0);
+    return 1;
+}
+
 /* ---------------------------------------------------------------- ints */
 
 static inline int64_t ad_imin(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -497,8 +504,10 @@ AD_TREE(ad_treef, float, f)
 /* ---------------------------------------------------------------- several samples at once
  *
  * Loops over samples run a vector of them at a time, one sample a lane, when their bodies allow. ad_lanes holds reals,
- * ad_ints ints or truth (all bits or none); names ending in f are for float. Sums over lanes are pairwise. */
+ * ad_ints ints or truth (all bits or none); names ending in f are for float. Sums over lanes are pairwise. AD_LANES says
+ * that they are there: a compiler without GNU C's vectors runs the loops row by row. */
 #if defined(__GNUC__)
+#define AD_LANES 1
 #if defined(__AVX512F__)
 #define AD_LANE_BYTES 64
 #elif defined(__AVX__)

@@ -172,9 +172,11 @@ static int worker_param(Worker *w, int p, uint64_t seed, Err *err)
     const AdParam *param = &m->params[p];
     const double *draw = w->run.draw + 4 * p;
     void *x = w->run.param[p];
-    int bad = w->session->has_init ? init_param(w->session, p, w->run.dims, x, err)
+    /* statistics that were never gathered begin as ever */
+    bool given = w->session->has_init && (!param->running || tensors_find(&w->session->init, param->name));
+    int bad = given ? init_param(w->session, p, w->run.dims, x, err)
                                    : draw_param(m, p, w->run.dims, draw, seed, x, err);
-    if (!bad && w->session->has_init && param->constraint != AD_FREE)
+    if (!bad && given && param->constraint != AD_FREE)
         bad = constraint_check(m, p, w->run.dims, draw, x, err);
     return bad;
 }
@@ -282,6 +284,9 @@ int worker_fault(const Worker *w, Err *err)
     case AD_FAULT_INDEX:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: index %lld is out of range, the size is %lld%s%s%s", file, f->line,
                        (long long)f->index, (long long)f->size, f->what ? " (" : "", f->what ? f->what : "", f->what ? ")" : "");
+    case AD_FAULT_DIVISION:
+        return err_set(err, EXIT_BAD_DATA, "%s:%d: error: division of whole numbers by 0%s%s%s", file, f->line, f->what ? " (" : "",
+                       f->what ? f->what : "", f->what ? ")" : "");
     case AD_FAULT_ASSERT:
         return err_set(err, EXIT_BAD_DATA, "%s:%d: error: assertion does not hold: %s", file, f->line, f->what ? f->what : "");
     case AD_FAULT_NOT_FINITE:

@@ -108,6 +108,15 @@ holds  'is silent'                [ ! -s out ] && [ ! -s err ]
 expect 'several models'           1 'wrong.ad:3'                          "$adc" check fit.ad wrong.ad
 expect 'unknown define'           1 'nodim'                               "$adc" check -D nodim=3 fit.ad
 expect 'unknown code'             2 "'E9'"                                "$adc" explain E9
+expect 'several codes'            0 'A size is'                           "$adc" explain E0213 E0214
+expect 'a warning explained'      0 'mini-batches'                        "$adc" explain -Wbatch-sum
+expect 'unknown warning'          2 "unknown warning 'batchsum'; did you mean 'batch-sum'" "$adc" check -Wbatchsum fit.ad
+expect 'unknown warning off'      2 "unknown warning 'foo'"               "$adc" check -Wno-foo fit.ad
+expect 'no warning all'           2 "unknown warning 'all'"               "$adc" check -Wall fit.ad
+expect 'warning off'              0 ''                                    "$adc" check -Wno-missing -Wlog-of -Wno-error fit.ad
+expect 'no form of output'        2 "'--emit' needs a value"              "$adc" --emit= fit.ad
+expect 'define without a name'    2 'has no name'                         "$adc" check -D =3 fit.ad
+expect 'unknown pass'             2 'they are parse, '                    "$adc" check --dump=foo fit.ad
 expect 'codes are listed'         0 '^E0'                                 "$adc" explain
 
 # 4. what is written, and where
@@ -133,7 +142,22 @@ expect 'layout'                   0 '^loss J'                             "$adc"
 cp out fmt.ad
 expect 'layout is stable'         0 ''                                    "$adc" fmt --check fmt.ad
 
-# 5. building and running
+# 5. models that are long
+awk 'BEGIN { printf "metric a = 1"; for (i = 1; i < 9990; i++) printf " + 1"; print "" }' >sum.ad
+awk 'BEGIN { print "fn f0(x) = x + 1"; for (i = 1; i < 190; i++) print "fn f" i "(x) = f" i - 1 "(x)"; print "param w = 1\nloss f189(w)" }' >chain.ad
+awk 'BEGIN { for (i = 0; i < 20000; i++) print "fn f" i "(x) = x" }' >many.ad
+awk 'BEGIN { printf "let a = [0"; for (i = 1; i < 5000; i++) printf ", " i; print "]\nmetric s = sum(a)" }' >literal.ad
+awk 'BEGIN { printf "param x[2, 2] = 1\nloss sum(x"; for (i = 0; i < 9000; i++) printf "\47"; print ")" }' >ticks.ad
+awk 'BEGIN { print "fn f0(x) = x + 1"; for (i = 1; i < 250; i++) print "fn f" i "(x) = f" i - 1 "(x)"; print "param w = 1\nloss f249(w)" }' >deep.ad
+awk 'BEGIN { print "fn f0(x) = x + 1"; for (i = 1; i < 20; i++) print "fn f" i "(x) = f" i - 1 "(x) + f" i - 1 "(x)"; print "param w = 1\nloss f19(w)" }' >often.ad
+for model in sum chain many literal; do
+  expect "long: $model" 0 '' "$adc" check "$model.ad"
+done
+expect 'too deep'                 1 'more than 200 deep'                  "$adc" check deep.ad
+expect 'too often'                1 'more than 20000 times'               "$adc" check often.ad
+expect 'too long'                 1 'ticks.ad:2:10: error: nested too deeply' "$adc" check ticks.ad
+
+# 6. building and running
 expect 'C compiler that is not there' 4 "cannot run the C compiler 'nocc'"    env CC=nocc "$adc" build fit.ad
 expect 'C compiler that fails'    4 'the C compiler failed'               env CC=false "$adc" build fit.ad
 expect 'build'                    0 ''                                    "$adc" build fit.ad
@@ -152,6 +176,11 @@ expect 'run again'                0 '^J '                                 "$adc"
 holds  'builds nothing'           [ "$(ls cache/adc | wc -l)" -eq 1 ]
 expect 'the trainer finds the fault' 2 'did you mean'                     "$adc" run fit.ad -- --epocks 5
 expect 'data after --'            3 'none.csv'                            "$adc" run fit.ad -- --data none.csv
+
+# params of a model without batch_norm, for one with it: its statistics begin as ever
+sed 's/mse(p, y)/mse(p + 0 * batch_norm(p, over = n), y)/' fit.ad >normed.ad
+expect 'params are kept'          0 '^J '                                 ./fit --data fit.csv --model fit.safetensors
+expect 'and taken up'             0 '^J '                                 "$adc" run normed.ad -- eval --init fit.safetensors
 
 grep -v '^precision' fit.ad >single.ad
 expect 'gradients are checked in f64'  0 '^w '                            "$adc" run single.ad -- check-grad

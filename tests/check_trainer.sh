@@ -48,7 +48,7 @@ trains() {
     --record outputs/r.json --report outputs/r.html "$@"
 }
 
-for model in fit ratings pick holes; do
+for model in fit ratings pick share holes; do
   cp "$here/$model.ad" .
   if ! "$adc" build "$model.ad" -o "$model" >got 2>&1; then
     say 'not ok' "$model.ad builds"
@@ -136,6 +136,7 @@ trains label_beyond_its_dim ratings --data u=u.npy --data r=r.npy --dim users=0
 npy at "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }" 16
 printf '\007\000\000\000\000\000\000\000' >>at.npy
 trains index_from_data_past_the_end pick --data at=at.npy --data x=r.npy
+trains divisor_from_data_that_is_0 share --data at=at.npy --data x=r.npy
 
 npy far "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }" 16
 printf '\000\000\000\000\000\000\001\000' >>far.npy

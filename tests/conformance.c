@@ -1,6 +1,8 @@
 /* conformance.c: runs the cases of tests/conformance against an adc executable, as tests/conformance/README.md says.
  *
- *     conformance ADC ROOT [--only good|bad] [--jobs N] [--shard K/N] [--keep DIR] [NAME ...]
+ *     conformance ADC ROOT [--only good|bad] [--passes agree] [--jobs N] [--shard K/N] [--keep DIR] [NAME ...]
+ *
+ * --passes agree: the good ones with each optional pass left out, against themselves.
  *
  * Every case runs in a process of its own, with a directory of its own, and answers with one line why it does not hold,
  * or nothing; what it allocates goes with the process. ROOT/run.py does the same with Python alone. */
@@ -23,7 +25,7 @@ enum { WHY = 1024, MAX_WORDS = 256, MAX_JOBS = 64, BUILD_SECONDS = 240, RUN_SECO
 
 typedef struct { bool good; char *name, *path; } Case;
 typedef struct { Case *at; int n; } Cases;
-typedef struct { const char *adc, *root, *work; char *why; } Place;     /* of one case; why it does not hold, '' when it does */
+typedef struct { const char *adc, *root, *work; char *why; bool passes; } Place;     /* of one case; why it does not hold, '' when it does */
 typedef struct { char *word[MAX_WORDS]; int n; } Words;
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -213,13 +215,13 @@ static bool same_shape(const Array *a, const Array *b)
     return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
 }
 
-/* One array against the expected one. Entries are as exact as the largest one of the array lets them be, and no more
+/* One array against that of a directory. Entries are as exact as the largest one of the array lets them be, and no more
  * exact than `floor`. */
-static bool same_array(const Place *p, const char *here, const char *kind, const char *name, double tol, double floor)
+static bool same_array(const Place *p, const char *expected, const char *kind, const char *name, double tol, double floor)
 {
     Array want, got;
     Err err;
-    if (npy_read(text_of("%s/expect/%s_%s.npy", here, kind, name), &want, &err) ||
+    if (npy_read(text_of("%s/%s_%s.npy", expected, kind, name), &want, &err) ||
         npy_read(text_of("%s/%s_%s.npy", p->work, kind, name), &got, &err))
         return fails(p, "%s %s: %s", kind, name, err.text);
     if (!same_shape(&got, &want))
@@ -255,10 +257,10 @@ static bool same_value(const Place *p, const char *out, const char *name, double
     return close_to(got, want, tol, 1e-6) || fails(p, "%s is %.17g, not %.17g", name, got, want);
 }
 
-static bool evaluates(const Place *p, const char *here, const Json *e, const Words *common)
+/* Everything at the given params, as files in p->work. */
+static bool evaluate(const Place *p, const char *here, const Json *e, const Words *common)
 {
     Words w = {0};
-    double tol = member(e, "tol")->number, floor = gradient_floor(here, e);
     add(&w, "%s/exe", p->work);
     add(&w, "eval");
     add(&w, "--init");
@@ -271,19 +273,32 @@ static bool evaluates(const Place *p, const char *here, const Json *e, const Wor
     int code = run(p, &w, RUN_SECONDS);
     if (code)
         return fails(p, "eval: exit %d: %s", code, first_line(whole(p->work, "err")));
+    return true;
+}
+
+static bool same_arrays(const Place *p, const char *expected, const Json *e, double tol, double floor)
+{
+    for (const Json *g = first_of(e, "grad"); g; g = g->next)
+        if (!same_array(p, expected, "grad", g->text, tol, floor))
+            return false;
+    for (const Json *o = first_of(e, "outputs"); o; o = o->next)
+        if (!same_array(p, expected, "out", o->text, tol, 0))
+            return false;
+    return true;
+}
+
+static bool evaluates(const Place *p, const char *here, const Json *e, const Words *common)
+{
+    double tol = member(e, "tol")->number;
+    if (!evaluate(p, here, e, common))
+        return false;
     const char *out = whole(p->work, "out");
     if (!same_value(p, out, member(e, "loss_name")->text, member(e, "loss")->number, tol))
         return false;
     for (const Json *m = first_of(e, "metrics"); m; m = m->next)
         if (!same_value(p, out, m->name, m->number, tol))
             return false;
-    for (const Json *g = first_of(e, "grad"); g; g = g->next)
-        if (!same_array(p, here, "grad", g->text, tol, floor))
-            return false;
-    for (const Json *o = first_of(e, "outputs"); o; o = o->next)
-        if (!same_array(p, here, "out", o->text, tol, 0))
-            return false;
-    return true;
+    return same_arrays(p, text_of("%s/expect", here), e, tol, gradient_floor(here, e));
 }
 
 static bool trains(const Place *p, const char *here, const Json *e, const Words *common)
@@ -318,30 +333,66 @@ static bool trains(const Place *p, const char *here, const Json *e, const Words 
            fails(p, "loss after %s steps of %s is %.17g, not %.17g", steps, optimizer, got, want);
 }
 
+static bool builds(const Place *p, const char *here, const Json *e, const char *option)
+{
+    Words build = {0};
+    add(&build, "%s", p->adc);
+    add(&build, "build");
+    add(&build, "%s/model.ad", here);
+    add(&build, "-o"), add(&build, "%s/exe", p->work);
+    if (*option)
+        add(&build, "%s", option);
+    for (const Json *d = first_of(e, "dims"); d; d = d->next)
+        add(&build, "-D%s=%s", d->name, d->text);
+    int code = run(p, &build, BUILD_SECONDS);
+    const char *err = whole(p->work, "err");
+    return (code == 0 && !strstr(err, "error")) || fails(p, "adc build %s: exit %d: %s", option, code, first_line(err));
+}
+
+/* With a pass left out, or all that may be, the answers are the same: as exact as rounding lets them be. */
+static bool passes_agree(const Place *p, const char *here, const Json *e, const Words *common)
+{
+    static const char *const options[] = { "--skip=simplify", "--skip=share", "--skip=fuse", "--skip=simplify,share,fuse", "--keep=0" };
+    char *plain = text_of("%s/plain", p->work), *work = text_of("%s/other", p->work);
+    Place first = { p->adc, p->root, plain, p->why, false }, other = { p->adc, p->root, work, p->why, false };
+    mkdir(plain, 0777);
+    mkdir(work, 0777);
+    if (!builds(&first, here, e, "") || !evaluate(&first, here, e, common))
+        return false;
+    const char *out = whole(plain, "out");
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        double want = NAN, floor = gradient_floor(here, e) * 1e5;
+        if (!builds(&other, here, e, options[i]) || !evaluate(&other, here, e, common))
+            return false;
+        const char *now = whole(work, "out"), *loss = member(e, "loss_name")->text;
+        printed(out, loss, &want);
+        bool same = same_value(p, now, loss, want, 1e-12);
+        for (const Json *m = first_of(e, "metrics"); m && same; m = m->next) {
+            printed(out, m->name, &want);
+            same = same_value(p, now, m->name, want, 1e-12);
+        }
+        if (!same || !same_arrays(&other, plain, e, 1e-12, floor))
+            return fails(p, "%s with %s", text_of("%s", p->why), options[i]);
+    }
+    return true;
+}
+
 static bool good(const Place *p, const char *here)
 {
     const char *text = whole(here, "expect.json");
     const Json *e = json_value(&text, text + strlen(text));
     if (!member(e, "loss") || !member(e, "loss_name") || !member(e, "tol"))
         return fails(p, "expect.json has no loss, loss_name or tol");
-    Words build = {0}, common = {0};
-    add(&build, "%s", p->adc);
-    add(&build, "build");
-    add(&build, "%s/model.ad", here);
-    add(&build, "-o"), add(&build, "%s/exe", p->work);
-    for (const Json *d = first_of(e, "dims"); d; d = d->next)
-        add(&build, "-D%s=%s", d->name, d->text);
-    int code = run(p, &build, BUILD_SECONDS);
-    const char *err = whole(p->work, "err");
-    if (code || strstr(err, "error"))
-        return fails(p, "adc build: exit %d: %s", code, first_line(err));
+    Words common = {0};
     for (const Json *d = first_of(e, "data"); d; d = d->next)
         add(&common, "--data"), add(&common, "%s=%s/data/%s.npy", d->text, here, d->text);
     for (const Json *s = first_of(e, "sets"); s; s = s->next)
         add(&common, "--set"), add(&common, "%s=%s", s->name, s->text);
     for (const Json *a = first_of(e, "args"); a; a = a->next)
         add(&common, "%s", a->text);
-    return evaluates(p, here, e, &common) && trains(p, here, e, &common);
+    if (p->passes)
+        return passes_agree(p, here, e, &common);
+    return builds(p, here, e, "") && evaluates(p, here, e, &common) && trains(p, here, e, &common);
 }
 
 /* ---------------------------------------------------------------- bad cases */
@@ -530,7 +581,7 @@ static void make_directories(char *path)
 
 typedef struct { pid_t pid; int answer; const Case *c; } Job;
 
-static Job start(const char *adc, const char *root, const char *top, const Case *c)
+static Job start(const char *adc, const char *root, const char *top, bool passes, const Case *c)
 {
     int pipe_of[2];
     if (pipe(pipe_of))
@@ -540,7 +591,7 @@ static Job start(const char *adc, const char *root, const char *top, const Case 
         char why[WHY] = "";
         char *work = text_of("%s/%s/%s", top, c->good ? "good" : "bad", c->name);
         make_directories(work);
-        Place p = { adc, root, work, why };
+        Place p = { adc, root, work, why, passes };
         bool holds = c->good ? good(&p, c->path) : bad(&p, c->path);
         ssize_t n = holds ? 0 : write(pipe_of[1], why, strlen(why));
         _exit(n < 0 || !holds);
@@ -570,7 +621,7 @@ static bool finish(Job *job, int n)
     return false;
 }
 
-typedef struct { const char *adc, *root, *keep, *only; int jobs, shard, shards; char **name; int nnames; } Settings;
+typedef struct { const char *adc, *root, *keep, *only; int jobs, shard, shards; bool passes; char **name; int nnames; } Settings;
 
 static bool selected(const Settings *s, const Case *c, int place)
 {
@@ -593,7 +644,7 @@ static int run_cases(const Settings *s, const Cases *cases, const char *top)
             int k = 0;
             while (job[k].pid)
                 k++;
-            job[k] = start(s->adc, s->root, top, &cases->at[i++]);
+            job[k] = start(s->adc, s->root, top, s->passes, &cases->at[i++]);
             running++;
         } else {
             bool held = finish(job, s->jobs);
@@ -611,6 +662,8 @@ static bool take_option(Settings *s, const char *option, const char *value)
         s->only = value;
     else if (strcmp(option, "--jobs") == 0)
         s->jobs = atoi(value);
+    else if (strcmp(option, "--passes") == 0)
+        s->passes = strcmp(value, "agree") == 0;
     else if (strcmp(option, "--keep") == 0)
         s->keep = value;
     else if (strcmp(option, "--shard") == 0)
@@ -645,7 +698,7 @@ int main(int argc, char **argv)
     Cases cases = {0};
     char made[] = "/tmp/conformance-XXXXXX";
     if (!read_settings(&s, argc, argv)) {
-        fprintf(stderr, "usage: conformance ADC ROOT [--only good|bad] [--jobs N] [--shard K/N] [--keep DIR] [NAME ...]\n");
+        fprintf(stderr, "usage: conformance ADC ROOT [--only good|bad] [--passes agree] [--jobs N] [--shard K/N] [--keep DIR] [NAME ...]\n");
         return 2;
     }
     s.adc = realpath(s.adc, NULL);

@@ -25,6 +25,7 @@ for what in "$@"; do
   test)
     need gcc gcc
     need clang clang
+    need tcc tcc                # a compiler of plain C11, and a quick one
     # its sanitisers and fuzzer are a package of their own
     [ -n "$(find /usr/lib/llvm-*/lib/clang -name 'libclang_rt.fuzzer-*' 2>/dev/null)" ] ||
       missing="$missing libclang-rt-dev"

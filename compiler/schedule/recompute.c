@@ -131,7 +131,7 @@ static void recompute_in(Program *p, const Group *up, const Group *down) {
     Recompute r = {p, up, down, NEWN(p->ctx, bool, n + 1), NEWN(p->ctx, bool, n + 1), NEWN(p->ctx, Item *, n + 1)};
     double saved = 0, added = 0;
     for (int k = 0; k < n; k++) {
-        int step = step_index(&r, p->item.at[k]);
+        int step = p->item.at[k]->nring ? step_index(&r, p->item.at[k]) : -1;    /* members only: the others follow them */
         for (int i = 0; step >= 0 && i < p->item.at[k]->read.n; i++) {
             const Ex *e = p->item.at[k]->read.at[i];
             if (same_step(&r, e, step) && !choose(&r, read_item(p, e)))

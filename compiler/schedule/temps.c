@@ -131,7 +131,7 @@ static bool can_name(const Program *p, const Ex *e) {
     if (e->nargs == 0 || e->op == OP_NEG || e->op == OP_NOT)
         return false;
     if (e->type == T_INT)
-        return op_has(e->op, P_COSTLY) || e->op == OP_CHECK || (e->op == OP_WHERE && e->has_read);
+        return op_has(e->op, P_COSTLY) || e->op == OP_CHECK || e->op == OP_DIVISOR || (e->op == OP_WHERE && e->has_read);
     if (e->op == OP_REALOF)
         return false;
     return e->type == T_REAL || e->has_read || op_has(e->op, P_COSTLY);

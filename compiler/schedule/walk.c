@@ -16,7 +16,7 @@ bool is_costly(Ctx *ctx, const Ex *e) {
 
 static void add_cost(void *data, const Ex *e) {
     int *cost = data;
-    if (e->op == OP_CHECK)
+    if (e->op == OP_CHECK || e->op == OP_DIVISOR)
         *cost += 2;
     else if (e->op == OP_DRAW)
         *cost += 40;

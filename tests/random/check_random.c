@@ -27,6 +27,8 @@ typedef struct {
 static void report(const Options *o, const Case *c) {
     Case small;
     printf("\nseed %llu, skip %d: %s: %s\n", (unsigned long long)c->seed, c->skip, verdict_names[c->verdict], c->message);
+    if (o->verbose)
+        printf("%s\n", c->text);
     if (c->verdict == C_ERROR) {        /* perhaps only a warning, which shrinking does not look for */
         printf("%s\n", c->text);
         fflush(stdout);

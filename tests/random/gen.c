@@ -818,12 +818,12 @@ static void let_scan(Gen *g, int depth) {
 /* The last statements: what is learnt from, and what is looked at. <w, J v> and <J' w, v> are two metrics. */
 static void results(Gen *g, int depth) {
     Sizes s = any_sizes(g, 2);
-    const char *learnt = NULL;
+    const char *learnt = NULL, *factor = NULL;      /* every loss must depend on a param */
     for (int k = 0; k < g->values.n; k++)
-        if (g->values.at[k].name[0] == 'w' && g->values.at[k].sizes.rank)
-            learnt = g->values.at[k].name;
+        if (g->values.at[k].name[0] == 'w')
+            *(g->values.at[k].sizes.rank ? &learnt : &factor) = g->values.at[k].name;
     line(g, say(g, "loss J%d = %s + 0.1 * sum(square(%s))", ++g->count, scalar(g, depth), learnt));
-    line(g, say(g, "loss J%d = mean(tanh(%s))", ++g->count, expr(g, &s, depth)));
+    line(g, say(g, "loss J%d = mean(tanh(%s)) * (1 + %s)", ++g->count, expr(g, &s, depth), factor ? factor : say(g, "sum(%s)", learnt)));
     const Value *x = any_value(g, T_REAL, NULL);
     Sizes shape = any_sizes(g, 2);
     const char *e = expr(g, &shape, depth - 1), *w = expr(g, &shape, 0), *v = expr(g, &x->sizes, 0);

@@ -388,14 +388,14 @@ void run_case(Case *c, const AdModel *m) {
     run.param = arena_alloc(a, sizeof(void *) * (size_t)(m->nparams + 1));
     run.grad = arena_alloc(a, sizeof(void *) * (size_t)(m->nparams + 1));
     run.rows = arena_alloc(a, sizeof(int64_t *) * (size_t)(m->nrows + 1));
-    for (int k = 0; k < m->nrows; k++)
-        run.rows[k] = arena_alloc(a, sizeof(int64_t) * (size_t)run.dims[m->rows[k].count]);
     run.draw = arena_alloc(a, sizeof(double) * (size_t)(4 * m->nparams + 4));
     run.output = arena_alloc(a, sizeof(void *) * (size_t)(m->noutputs + 1));
     run.loss = arena_alloc(a, sizeof(double) * (size_t)(m->nlosses + 1));
     run.metric = arena_alloc(a, sizeof(double) * (size_t)(m->nmetrics + 1));
     run.seed = 1;
     prepare(c, &run);
+    for (int k = 0; k < m->nrows; k++)
+        run.rows[k] = arena_alloc(a, sizeof(int64_t) * (size_t)run.dims[m->rows[k].count]);
     size_t load = m->load_bytes(run.dims), work = m->work_bytes(run.dims), trace = m->trace_bytes(run.dims);
     work = work > trace ? work : trace;
     run.load = memory(load);
@@ -411,6 +411,8 @@ void run_case(Case *c, const AdModel *m) {
     if (signo) {
         snprintf(message, sizeof message, "the trainer's functions died of signal %d", signo);
         verdict(c, FAULTED, message);
+    } else if (run.fault.kind == AD_FAULT_NOT_FINITE) {     /* the trace's: of an element that nothing else asked for */
+        verdict(c, NOT_FINITE, "a value that is not used is not finite");
     } else if (run.fault.kind != AD_OK) {
         snprintf(message, sizeof message, "fault %d at line %d: %s, index %lld of %lld", (int)run.fault.kind, run.fault.line, run.fault.what,
                  (long long)run.fault.index, (long long)run.fault.size);
