@@ -7,6 +7,7 @@
 #include "rt.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,17 @@ static void checkpoint_note(Tensors *t, const char *key, const char *format, ...
     tensors_note(t, name, value);
 }
 
+/* With as many digits as bring the same number back. */
+static void checkpoint_number(Tensors *t, const char *key, double v)
+{
+    char text[40];
+    int digits = 15;
+    do
+        snprintf(text, sizeof text, "%.*g", digits, v);
+    while (++digits <= 17 && (strtod(text, NULL) < v || strtod(text, NULL) > v));
+    checkpoint_note(t, key, "%s", text);
+}
+
 /* Schedules that end at a given place depend on how long the run is to be, all others on what they count. */
 static void checkpoint_schedule(Tensors *t, const Options *o)
 {
@@ -73,9 +85,9 @@ static void checkpoint_settings(Tensors *t, const Session *s)
     const Options *o = s->options;
     bool batches = o->batch > 0 && o->batch < s->part[PART_TRAIN].rows;
     checkpoint_note(t, "optimizer", "%s", o->optimizer.text);
-    checkpoint_note(t, "lr", "%.17g", o->optimizer.lr);
+    checkpoint_number(t, "lr", o->optimizer.lr);
     checkpoint_schedule(t, o);
-    checkpoint_note(t, "clip", o->clip > 0 ? "%.17g" : "(none)", o->clip);
+    checkpoint_number(t, "clip", o->clip > 0 ? o->clip : INFINITY);
     checkpoint_note(t, "batch", batches ? "%lld" : "(all rows)", (long long)o->batch);
     checkpoint_note(t, "shuffle", "%s", !batches || o->shuffle ? "true" : "false");
     checkpoint_note(t, "split", o->split_given ? "[%.15g, %.15g, %.15g]" : "(none)", o->split[0], o->split[1], o->split[2]);
@@ -106,7 +118,7 @@ static void checkpoint_run(Tensors *t, const Worker *w)
     checkpoint_settings(t, w->session);
     for (int h = 0; h < w->run.model->nhypers; h++) {
         snprintf(key, sizeof key, "hyper %s", w->run.model->hypers[h].name);
-        checkpoint_note(t, key, "%.17g", w->run.hyper[h]);
+        checkpoint_number(t, key, w->run.hyper[h]);
     }
     checkpoint_params(t, w);
 }

@@ -3,6 +3,7 @@
  *     z[n, 2]             points, coloured by label                 plot_scatter
  *     p[n, c], guess[n]   and labels y[n] : index(c)                how often each label is taken for which
  *     fit[n]              and data y[n]                             one against the other
+ *     parts[k, 64]        few rows of square length: pictures       plot_squares
  *     anything else       a vector: how it spreads; else cells      plot_histogram, plot_heat */
 #include "rt.h"
 
@@ -104,6 +105,15 @@ static void plot_spread(FILE *f, const char *name, const Array *a)
     free(v);
 }
 
+/* 8 for a few rows of 64: pictures, most likely. 0: no square, or too many or too large ones. */
+static int square_side(const Array *a)
+{
+    for (int side = 6; side <= 16 && a->rank == 2 && a->shape[0] <= 32; side++)
+        if (a->shape[1] == (int64_t)side * side)
+            return side;
+    return 0;
+}
+
 void plot_output(FILE *f, const Results *r, int output)
 {
     const AdOutput *o = &r->model->outputs[output];
@@ -117,6 +127,8 @@ void plot_output(FILE *f, const Results *r, int output)
         plot_scatter(f, r, output, &r->dataset->raw[beside], r->model->data[beside].name);
     else if (o->rank == 1 && a->shape[0] > 24)
         plot_spread(f, o->name, a);
+    else if (square_side(a) > 0)
+        plot_squares(f, o->name, a, square_side(a));
     else
         plot_heat(f, o->name, a);
 }

@@ -240,6 +240,33 @@ static void heat_caption(FILE *f, const char *name, const Array *a, double low, 
     fputs("</figcaption>", f);
 }
 
+static void heat_rect(FILE *f, double v, double most, double x, double y, double wide, double tall)
+{
+    fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.2f\"/>",
+            v < 0 ? "neg" : "pos", x, y, wide, tall, isfinite(v) ? fabs(v) / most : 0.0);
+}
+
+/* Rows of side x side numbers, few enough to be looked at one by one: each a square, as pictures are stored. */
+void plot_squares(FILE *f, const char *name, const Array *a, int side)
+{
+    enum { ACROSS = 8 };
+    int64_t rows = a->shape[0], down = (rows + ACROSS - 1) / ACROSS;
+    const double tile = 48, cell = 44.0 / side;
+    fputs("<figure>", f);
+    svg_open(f, tile * ACROSS, tile * (double)down, name);
+    for (int64_t r = 0; r < rows; r++) {
+        double most = DBL_MIN, left = tile * (double)(r % ACROSS), top = tile * (double)(r / ACROSS);
+        for (int64_t i = 0; i < side * side; i++)
+            most = fmax(most, fabs(array_get(a, r * side * side + i)));
+        fprintf(f, "<path class=\"grid\" d=\"M%g %gh46v46h-46z\"/>", left, top);
+        for (int i = 0; i < side * side; i++)
+            heat_rect(f, array_get(a, r * side * side + i), most, left + 1 + cell * (i % side), top + 1 + cell * (i / side), cell, cell);
+    }
+    fputs("</svg><figcaption><b>", f);
+    html_text(f, name);
+    fprintf(f, "</b> each row of %d as %d \xc3\x97 %d, by its own largest value</figcaption></figure>", side * side, side, side);
+}
+
 void plot_heat(FILE *f, const char *name, const Array *a)
 {
     enum { MOST_ROWS = 24, MOST_CELLS = 1600 };
@@ -263,9 +290,7 @@ void plot_heat(FILE *f, const char *name, const Array *a)
             for (int64_t j = 0; j < w; j++) {
                 int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
                 double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
-                fprintf(f, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill-opacity=\"%.2f\"/>",
-                        v < 0 ? "neg" : "pos", 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap,
-                        isfinite(v) ? fabs(v) / most : 0.0);
+                heat_rect(f, v, most, 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap);
             }
         fputs("</svg>", f);
     }

@@ -193,6 +193,9 @@ typedef struct {
 int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help was printed */
 void options_free(Options *);
 void options_help(const AdModel *, const Options *, FILE *);
+/* The place of a data array (d), hyper (h), dim (n), param (p) or output (o); -1 and a message when there is none so called */
+int option_find(const AdModel *, char kind, const char *name, const char *where, Err *);
+int options_agree(Options *, const AdModel *, Err *);   /* agree.c */
 
 /* optim.c: sgd adam adamw rmsprop adagrad on flat arrays (conventions of PyTorch), both element types. rowwise: it leaves
  * alone what has no gradient, so that the stretches of such elements may be left out. */
@@ -347,6 +350,7 @@ void plot_curve(FILE *, const Results *);
 void plot_histogram(FILE *, const char *name, double *v, int64_t n);     /* sorts v */
 void plot_scatter(FILE *, const Results *, int output, const Array *given, const char *given_name);
 void plot_heat(FILE *, const char *name, const Array *);
+void plot_squares(FILE *, const char *name, const Array *, int side);
 bool plot_is_scatter(const Results *, int output);
 void plot_output(FILE *, const Results *, int output);      /* output_plots.c */
 int report_write(const Results *, const char *path, Err *);

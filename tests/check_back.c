@@ -443,7 +443,8 @@ static void set_up(Bench *b, const AdModel *m)
     for (int o = 0; o < m->noutputs; o++)
         b->output[o] = calloc((size_t)count(b->dims, m->outputs[o].rank, m->outputs[o].axes), sizeof(double));
     b->run.load = aligned_alloc(64, m->load_bytes(b->dims) + 64);
-    b->run.work = aligned_alloc(64, m->work_bytes(b->dims) + 64);
+    size_t work = m->work_bytes(b->dims), trace = m->trace_bytes(b->dims);
+    b->run.work = aligned_alloc(64, (work > trace ? work : trace) + 64);
     m->load(&b->run);
 }
 

@@ -103,7 +103,8 @@ train lstm
 finds loss 0 0.002                                          # saying 1 every time: 0.167
 slopes "" "-D T=6 -D n=8"
 
-train nmf
+train nmf --report nmf.html
+if grep -q '<b>parts</b> each row of 64 as 8 ' nmf.html; then say ok 'nmf: parts are shown as pictures'; else say 'not ok' 'nmf: parts are shown as pictures'; fi
 finds error 0.0153 0.0172                                   # by multiplicative updates 0.0154 to 0.0159
 slopes forty.csv ""
 

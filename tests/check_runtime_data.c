@@ -285,6 +285,46 @@ START_TEST(dataset_dims)
 }
 END_TEST
 
+static const struct { DataArg arg; bool has_labels; } new_data[] = {
+    { { NULL, "new.csv" }, false }, { { "X", "new.csv" }, false }, { { "X", "i.csv#0:2" }, false }, { { "X", "new.npy" }, false },
+    { { NULL, "new.npy" }, false }, { { NULL, "i.csv" }, true }, { { NULL, "new.libsvm" }, true },
+};
+
+/* Data to predict from: targets that it lacks are zeros, whatever kind of file it comes in. */
+START_TEST(new_data_may_lack_targets)
+{
+    AdModel m = iris_model(2);
+    Dataset ds;
+    Err err = { "" };
+    const int64_t given[] = { -1, -1, 2 };
+    double x[] = { 5, 3, 6, 3, 7, 3 };
+    Array a = { .type = DT_F64, .rank = 2, .shape = { 3, 2 }, .data = x };
+    put_text("i.csv", IRIS);
+    put_text("new.csv", "sl,sw\n5,3\n6,3\n7,3\n");
+    put_text("new.libsvm", "1 1:5 2:3\n0 1:6 2:3\n1 1:7 2:3\n");
+    ck_assert_int_eq(npy_write("new.npy", &a, &err), EXIT_FINE);
+    if (!new_data[_i].has_labels)
+        ck_assert_int_ne(dataset_load(&ds, &m, &new_data[_i].arg, 1, given, NULL, &err), EXIT_FINE);
+    ck_assert_msg(dataset_load_new(&ds, &m, &new_data[_i].arg, 1, given, NULL, &err) == EXIT_FINE, "%s", err.text);
+    ck_assert_int_eq(ds.rows, 3);
+    ck_assert_int_eq(ds.raw[1].shape[0], 3);
+    ck_assert_double_eq(array_get(&ds.raw[0], 4), 7);
+    ck_assert_int_eq(array_get_int(&ds.raw[1], 0), new_data[_i].has_labels);
+    dataset_free(&ds);
+}
+END_TEST
+
+START_TEST(labels_are_trimmed)
+{
+    AdModel m;
+    Dataset ds;
+    load_iris(&ds, &m, "sl,sw,species\n5,3, b \n6,3,a\n7,3,\"b\"\n", NULL);
+    ck_assert_int_eq(ds.labels[0].n, 2);
+    ck_assert_int_eq(array_get_int(&ds.raw[1], 0), array_get_int(&ds.raw[1], 2));
+    dataset_free(&ds);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("runtime: data sets");
@@ -295,5 +335,7 @@ int main(void)
     tcase_add_test(sets, dataset_from_npy);
     tcase_add_test(sets, dataset_missing);
     tcase_add_test(sets, dataset_dims);
+    tcase_add_loop_test(sets, new_data_may_lack_targets, 0, COUNT(new_data));
+    tcase_add_test(sets, labels_are_trimmed);
     return run_suite(s);
 }

@@ -471,9 +471,9 @@ START_TEST(resume_changes_nothing)
 END_TEST
 
 static const struct { const char *flag, *value, *message; } other_runs[] = {
-    { "--batch", "9", "the run had batch = 8, now it is 9" }, { "--lr", "0.2", "lr = 0.1" },
+    { "--batch", "9", "the run had batch = 8, now it is 9" }, { "--lr", "0.3", "lr = 0.1, now it is 0.3\n" },
     { "--optimizer", "sgd(lr = 0.1, momentum = 0.9)", "momentum = 0, " }, { "--schedule", "cosine()", "over 100 epochs" },
-    { "--clip", "1", "clip = (none), now it is 1" }, { "--set", "unused=2", "hyper unused = 0.5, now it is 2" },
+    { "--clip", "1", "clip = inf, now it is 1" }, { "--set", "unused=2", "hyper unused = 0.5, now it is 2" },
     { "--freeze", "b", "params that learn = W, b, now it is W" }, { "--init", "a.safetensors", "param 'T', which does not learn" },
     { "--seed", "3", "seed = 0" }, { "--shuffle", "false", "shuffle = true" }, { "--split", "[0.5, 0.5]", "split = (none)" },
 };

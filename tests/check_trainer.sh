@@ -48,13 +48,15 @@ trains() {
     --record outputs/r.json --report outputs/r.html "$@"
 }
 
-for model in fit ratings pick share; do
+for model in fit ratings pick share holes; do
   cp "$here/$model.ad" .
   if ! "$adc" build "$model.ad" -o "$model" >got 2>&1; then
     say 'not ok' "$model.ad builds"
     sed 's/^/# /' got
   fi
 done
+
+"$adc" build --precision=f32 holes.ad -o holes32
 
 # ---- tables
 
@@ -206,6 +208,20 @@ refuses predict_without_params fit predict --data good.csv --out p=outputs/p.npy
 refuses predict_without_an_output fit predict --data good.csv --init good.csv
 refuses gradient_of_a_metric fit eval --data good.csv --grad accuracy=outputs/g.npy
 refuses eval_of_wrong_params fit eval --data good.csv --init wrong_magic.safetensors --out p=outputs/p.npy
+
+printf 'a,b\n1,\n2,3\n' >holes.csv
+holes() {
+  name=$1
+  shift
+  trains "$name" holes --data holes.csv "$@"
+}
+holes holdout_of_too_few_cells --holdout 'cells(A, 0.1)'
+holes holdout_of_all_cells --holdout 'cells(A, 0.9)'
+holes holdout_beside_split --holdout 'cells(A, 0.4)' --split '[0.5, 0, 0.5]'
+flags holdout_of_what_is_not_missing --holdout 'cells(X, 0.1)'
+flags epochs_of_text --epochs ten
+refuses option_of_another_command fit eval --data good.csv --epochs 3
+refuses gradients_in_f32 holes32 check-grad --data holes.csv
 
 # ---- a trainer for other sizes
 
