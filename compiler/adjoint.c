@@ -233,6 +233,18 @@ const Ex *sum_at_targets(Sweep *s, const Node *to, const Ex *body, const Index *
     return read;
 }
 
+/* Which outer variables a contribution varies with: those that it uses, and those that the ranges of these use. */
+static void varies_with(const Sweep *s, const Ex *const *f, int nf, const Ex *contribution, bool *used) {
+    for (int k = s->b.nouter - 1; k >= 0; k--) {
+        int v = s->b.outer[k].var;
+        used[k] = ex_uses_var(contribution, v);
+        for (int p = 0; p < nf; p++)
+            used[k] |= ex_uses_var(f[p], v);
+        for (int later = k + 1; later < s->b.nouter; later++)
+            used[k] |= used[later] && (ex_uses_var(s->b.outer[later].lo, v) || ex_uses_var(s->b.outer[later].hi, v));
+    }
+}
+
 /* The scatter form: loops over all of i, k; outer variables become leading axes. */
 static const Ex *scattered(Solve *z, const Ex *const *f, const Ex *contribution) {
     Sweep *s = z->s;
@@ -246,12 +258,16 @@ static const Ex *scattered(Solve *z, const Ex *const *f, const Ex *contribution)
         at[rank] = f[k];
         index[rank++] = target(z, k);
     }
-    for (int k = 0; k < s->nouter_used; k++) {
-        const Index *o = &s->b.outer[s->outer_used[k]];
-        if (!ex_uses_var(contribution, o->var))
+    bool *used = NEWN(ctx, bool, s->b.nouter + 1);
+    varies_with(s, f, z->to->rank, contribution, used);
+    for (int k = 0; k < s->b.nouter && rank < MAX_RANK; k++) {
+        const Index *o = &s->b.outer[k];
+        const Ex *size = used[k] ? build_size(&s->b, o->hi, o->var, &(Build){.body = contribution}) : NULL;
+        if (!used[k])
             continue;
+        s->failed |= !size;
         red[nred++] = *o;
-        axis[rank] = (Axis){o->hi, o->dim, o->name};
+        axis[rank] = (Axis){size ? size : ex_int(ctx, 1), o->hi->has_var ? NULL : o->dim, o->name};
         at[rank] = index[rank] = ex_var(ctx, o->var);
         rank++;
     }
