@@ -35,6 +35,7 @@ static void become_trainer(Compile *c, const char *path)
     }
     vec_push(c->ctx, &words, NULL);
     fflush(NULL);
+    restore_stack(c->command);
     execv(path, words.at);
 }
 

@@ -129,6 +129,7 @@ static int run_tool(Compile *c, Words *words)
     int state, error;
     vec_push(c->ctx, words, NULL);
     fflush(NULL);
+    restore_stack(c->command);
     error = posix_spawnp(&pid, words->at[0], NULL, NULL, words->at, environ);
     if (error)
         return complain(STATUS_CC, "cannot run the C compiler '%s': %s (set CC to name another)", words->at[0], strerror(error));

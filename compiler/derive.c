@@ -28,6 +28,8 @@ static E d_pow(Ctx *ctx, E x, E p, int k) {
     if (k == 0) {
         E slope = mul(ctx, p, ex2(ctx, OP_POW, x, sub(ctx, p, num(ctx, 1))));
         E at_zero = ex_and(ctx, ex2(ctx, OP_EQ, p, num(ctx, 0)), ex2(ctx, OP_EQ, x, num(ctx, 0)));     /* 0 * inf */
+        E near_zero = quo(ctx, mul(ctx, p, ex2(ctx, OP_POW, x, p)), x);                 /* x^-1 may overflow where 0/x does not */
+        slope = p->op == OP_REAL ? slope : ex_where(ctx, ex2(ctx, OP_EQ, p, num(ctx, 0)), near_zero, slope);
         return p->op == OP_REAL ? slope : ex_where(ctx, at_zero, num(ctx, 0), slope);
     }
     E grows = mul(ctx, ex2(ctx, OP_POW, x, p), fun(ctx, OP_LOG, x));

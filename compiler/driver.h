@@ -4,6 +4,7 @@
 #ifndef ADC_DRIVER_H
 #define ADC_DRIVER_H
 
+#include <sys/resource.h>
 #include "adc.h"
 
 #define ADC_VERSION "0.1.0"
@@ -32,6 +33,7 @@ typedef struct {
     bool deps_only, deps_beside, deps_phony;            /* -M, -MD, -MP */
     const char *deps_file, *deps_target;                /* -MF, -MT */
     bool in_place, only_check;          /* fmt -w, fmt --check */
+    rlim_t stack;                       /* the limit of the stack that adc was started with, for what it starts; 0: none was changed */
 } Command;
 
 /* False after a message on standard error. */
@@ -88,6 +90,7 @@ void specialise(Compile *);                                     /* finds c->data
 typedef enum { AS_EXE, AS_LIB } BuildKind;
 int build(Compile *, BuildKind, const char *output);            /* compiles c->code; a status */
 char *build_key(Compile *);                                     /* 16 hexadecimal digits: everything the executable depends on */
+void restore_stack(const Command *);       /* main.c: before another program is started */
 int run_cached(Compile *);      /* returns only when it failed */
 
 /* What meson embeds. */

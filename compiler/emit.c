@@ -149,6 +149,8 @@ static void declare(Emit *e, const Stmt *s, Out *out) {
 
 static void assign(Emit *e, const Stmt *s, Out *out) {
     Str place = {0}, text = {0};
+    if (s->item->home == HOME_ROWS)                         /* a list that the runtime may not want */
+        str_add(&place, "if (%s) ", item_name(e, s->item));
     emit_element(e, s->item, s->index, &place);
     bool narrow = s->item->node->type == T_BOOL && s->item->nkept > 0;
     if (!s->value && s->item->tree)
@@ -343,7 +345,9 @@ static void sink(Emit *e, const Stmt *s, Out *out) {
     case SINK_METRIC: out_line(out, "run->metric[%d] = %s%s;", to->place, cast, name); break;
     case SINK_DRAW: out_line(out, "run->draw[%d] = %s%s;", to->place, cast, name); break;
     case SINK_SCALAR:
-        if (to->home == HOME_LOAD)
+        if (to->home == HOME_ROWS)
+            out_line(out, "if (%s) *%s = %s;", sink_place(e, to), sink_place(e, to), name);
+        else if (to->home == HOME_LOAD)
             out_line(out, "*(%s *)ad_at(run->load, at[%d]) = %s;", type, to->place, name);
         else
             out_line(out, "*(%s *)%s = %s;", type, sink_place(e, to), name);
@@ -420,19 +424,22 @@ static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
     str_free(&head);
 }
 
-static bool ex_checks(const Ex *e) {
-    bool found = e && e->op == OP_CHECK;
-    for (int k = 0; e && e->has_guarded && k < e->nargs; k++)
-        found = found || ex_checks(e->arg[k]);
+static void find_check(void *data, const Ex *e) { *(bool *)data |= e->op == OP_CHECK || e->op == OP_DIVISOR; }
+
+static bool ex_checks(Ctx *ctx, const Ex *e) {
+    bool found = false;
+    if (e && e->has_guarded)
+        ex_visit(ctx, e, find_check, &found);
     return found;
 }
 
-static bool checks(const Block *b) {
+/* Something in it may fault. */
+static bool checks(Ctx *ctx, const Block *b) {
     bool found = false;
     for (const Stmt *s = b ? b->first : NULL; s && !found; s = s->next) {
-        found = ex_checks(s->value) || ex_checks(s->arg) || checks(s->body) || checks(s->otherwise);
+        found = ex_checks(ctx, s->value) || ex_checks(ctx, s->arg) || checks(ctx, s->body) || checks(ctx, s->otherwise);
         for (int k = 0; s->item && (s->kind == S_ASSIGN || s->kind == S_ACCUMULATE) && k < s->item->node->rank; k++)
-            found = found || ex_checks(s->index[k]);
+            found = found || ex_checks(ctx, s->index[k]);
     }
     return found;
 }
@@ -451,7 +458,7 @@ static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
         emit_ex(e, ex2(e->ctx, OP_SUB, s->hi, ex_int(e->ctx, 1)), &hi);
         str_add(&head, "for (int64_t %s = %s; %s >= %s; %s--)", s->letter, hi.text, s->letter, lo.text, s->letter);
     } else {
-        bool stops = s->hi->has_read && checks(s->body);       /* how far data want it to run may be very far */
+        bool stops = s->hi->has_read && checks(e->ctx, s->body);       /* how far data want it to run may be very far */
         e->run_used |= stops;
         emit_size(e, s->hi, s->dim, SUM, &hi);
         str_add(&head, "for (int64_t %s = %s; %s < %s%s; %s++)", s->letter, lo.text, s->letter, hi.text,

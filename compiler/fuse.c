@@ -142,6 +142,8 @@ static void drop_copies(Program *p) {
         Item *copy = p->item.at[k], *of = copied(p, copy);
         if (copy->dead || !of || copy->state || inner_state(of) || innermost(of) != innermost(copy) || of->node->kind == N_PREV)
             continue;
+        if (copy->home == HOME_ROWS)                        /* a list that may not be wanted, while the value is */
+            continue;
         if (copy->home == HOME_LOCAL ? !copy->keep || (of->leaf && copy->traced) : of->leaf || of->home != HOME_LOCAL)
             continue;
         take_over(p, copy, of);

@@ -7,7 +7,10 @@
 #include "grad.h"
 #include <string.h>
 
-enum { VAR_PRIME = 40 };         /* + v: the other factors of a product run over these */
+enum {
+    VAR_PRIME = 40,             /* + v: the other factors of a product run over these */
+    VAR_PLACE = 80,             /* + j: what a rule sums over */
+};
 
 static const Ex *zero(Ctx *ctx) { return ex_real(ctx, 0); }
 static bool is_zero(const Ex *e) { return e->op == OP_REAL && e->real == 0; }
@@ -402,13 +405,19 @@ static bool is_own_axis(Ctx *ctx, const Ex *index, int v, const Ex **less) {
     return ex_uses_var(index, v) && linear_in(ctx, index, v, &coefficient, less) && ex_is_number(coefficient, 1) && !(*less)->has_var;
 }
 
-/* From the variables of the place of expansion to those of the argument's node. */
+/* From the variables of the place of expansion to those of the argument's node; to summed[j] from one that the argument
+ * lacks. The place may be where the sweep stands, and then its variables mean something else in the adjoint. */
+typedef struct { Ctx *ctx; const Ex *arg; int nsummed, summed[MAX_RANK]; } ToArgument;
+
 static const Ex *to_argument(void *data, int v) {
-    const struct { Ctx *ctx; const Ex *arg; } *m = data;
+    const ToArgument *m = data;
     const Ex *less;
     for (int k = 0; k < m->arg->nargs; k++)
         if (is_own_axis(m->ctx, m->arg->arg[k], v, &less))
             return ex2(m->ctx, OP_SUB, ex_var(m->ctx, VAR_TARGET + k), less);
+    for (int j = 0; j < m->nsummed; j++)
+        if (m->summed[j] == v)
+            return ex_var(m->ctx, VAR_PLACE + j);
     return NULL;
 }
 
@@ -434,18 +443,18 @@ static void through_rule(Sweep *s, Node *n) {
         const Node *to = rule->arg[k]->node;
         if (!s->up[to->id] || !s->dep[to->id])
             continue;
-        struct { Ctx *ctx; const Ex *arg; } m = {ctx, rule->arg[k]};
-        const Ex *e = ex_rebuild(ctx, rule->rule[k], cloned_read, &c);
+        ToArgument m = {.ctx = ctx, .arg = rule->arg[k]};
         Index red[MAX_RANK];
-        int nred = 0;
         for (int j = 0; j < rule->value->nargs; j++) {          /* indices of the value that the argument lacks */
             const Ex *begin;
             int v = place_var(ctx, rule->value->arg[j], &begin);
-            if (v >= 0 && !to_argument(&m, v) && ex_uses_var(e, v))
-                red[nred++] = (Index){.var = v, .lo = begin, .hi = ex2(ctx, OP_ADD, begin, n->axis[j].size)};
+            if (v < 0 || to_argument(&m, v) || !ex_uses_var(rule->rule[k], v))
+                continue;
+            red[m.nsummed] = (Index){.var = VAR_PLACE + m.nsummed, .lo = begin, .hi = ex2(ctx, OP_ADD, begin, n->axis[j].size)};
+            m.summed[m.nsummed++] = v;
         }
-        e = ex_map_vars(ctx, e, to_argument, &m, false);
-        e = nred ? sum_at_targets(s, to, e, red, nred) : e;
+        const Ex *e = ex_rebuild(ctx, ex_map_vars(ctx, rule->rule[k], to_argument, &m, false), cloned_read, &c);
+        e = m.nsummed ? sum_at_targets(s, to, e, red, m.nsummed) : e;
         if (e)
             accumulate(s, to, from_targets(s, e));
         s->failed |= !e;

@@ -23,6 +23,15 @@ static Node *append(Ctx *ctx, Graph *g, Node *n) {
 
 bool is_leaf(const Node *n) { return n->kind != N_COMPUTE && n->kind != N_SCATTER && n->kind != N_OPAQUE; }
 
+Node *whole_scatter(const Node *n, const Ex *e) {
+    if (e->op != OP_READ || e->node->kind != N_SCATTER || e->nargs != n->rank)
+        return NULL;
+    for (int a = 0; a < e->nargs; a++)
+        if (e->arg[a]->op != OP_VAR || e->arg[a]->var != a)
+            return NULL;
+    return e->node;
+}
+
 const Ex *node_at(Ctx *ctx, Node *n, const Ex *const *index) { return ex_read(ctx, n, index, false); }
 
 /* ---------------------------------------------------------------- index letters */

@@ -277,6 +277,7 @@ typedef const Ex *(*BodyMap)(void *data, GraphMap *, const Node *old, const Ex *
 Graph *graph_map(Ctx *, const Graph *, ReadMap, BodyMap, void *data);
 const Ex *graph_map_ex(GraphMap *, const Ex *old);      /* while mapping: the same over new nodes */
 void graph_live(Ctx *, const Graph *, bool *live);      /* [node id] what the roots reach */
+Node *whole_scatter(const Node *, const Ex *);              /* in a body of the node: a read of all of a scatter, element by element, or NULL */
 const Ex *node_at(Ctx *, Node *, const Ex *const *index);       /* ex_read, unguarded */
 
 /* ---------------------------------------------------------------- the middle */

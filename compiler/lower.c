@@ -23,6 +23,8 @@ static bool in_std(const Lower *L, Span span) { return L->std && span.file == L-
 
 static bool within(Span a, Span b) { return a.file == b.file && a.begin >= b.begin && a.end <= b.end; }
 
+enum { MAX_CALLS_SAID = 4 };
+
 /* A mistake inside the library is the caller's: it is reported at the call. */
 void lower_error(Lower *L, Span span, const char *code, const char *format, ...) {
     if (L->muted)
@@ -35,9 +37,12 @@ void lower_error(Lower *L, Span span, const char *code, const char *format, ...)
     if (in_std(L, span) && !in_std(L, L->std_call))
         span = L->std_call;
     error_at(L->ctx, span, code, "%s", text);
+    int calls = 0;
     for (const Scope *s = L->scope; s; s = s->outer)        /* in the body of a function: which call made it wrong? */
-        if (s->call.end && !s->module->is_std && !within(span, s->call))
+        if (s->call.end && !s->module->is_std && !within(span, s->call) && ++calls <= MAX_CALLS_SAID)
             note_at(L->ctx, s->call, "called here");
+    if (calls > MAX_CALLS_SAID)
+        hint(L->ctx, "and by %d calls around these", calls - MAX_CALLS_SAID);
 }
 
 void lower_label(Lower *L, Span span, const char *format, ...) {

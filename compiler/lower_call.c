@@ -573,7 +573,7 @@ OWN_FRAME static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
     Val *args = NEWN(L->ctx, Val, n + 1);               /* not on the stack, where calls within calls would fill it */
     bool given[MAX_ARGS] = {0};
     Node *nodes[MAX_ARGS] = {0};
-    if ( !bind_arguments(L, fn, call, args, given, NULL, 0))
+    if (!bind_arguments(L, fn, call, args, given, NULL, 0))
         return val_bad();
     int at = 0;
     for (const Ast *a = call->items; a; a = a->next) {

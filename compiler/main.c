@@ -421,20 +421,31 @@ static void on_abort(int signal_number)
 }
 
 /* Trees are walked by recursion, and long sums are deep trees: a deeper stack, where the system lets us have one. */
-static void deepen_stack(void)
+static rlim_t deepen_stack(void)
 {
     struct rlimit limit;
+    rlim_t before;
     const rlim_t wanted = (rlim_t)64 << 20;
     if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted)
-        return;
+        return 0;
+    before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted ? wanted : limit.rlim_max;
+    return setrlimit(RLIMIT_STACK, &limit) == 0 ? before : 0;
+}
+
+/* The C compiler and the trainer get the stack that adc was given: threads take it for theirs. */
+void restore_stack(const Command *command)
+{
+    struct rlimit limit;
+    if (command->stack == 0 || getrlimit(RLIMIT_STACK, &limit) != 0)
+        return;
+    limit.rlim_cur = command->stack;
     setrlimit(RLIMIT_STACK, &limit);
 }
 
 int main(int argc, char **argv)
 {
-    deepen_stack();
-    Command command = {.arena = arena_new()};
+    Command command = {.arena = arena_new(), .stack = deepen_stack()};
     struct sigaction action = {.sa_handler = on_abort};
     sigaction(SIGABRT, &action, NULL);
     int status = command_parse(&command, argc, argv) ? run_command(&command) : STATUS_USAGE;

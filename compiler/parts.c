@@ -412,13 +412,14 @@ static bool declares(const Tokens *tokens, int i, int end)
     }
 }
 
-/* The statement around the token that went wrong, as poison: its own name, the other names of a dim list, and what a
- * keyword further along (an end of line forgotten) would have declared. Of a function only its own name: the rest is local. */
 /* 'let a = 1, b = 2' is no statement, but it means to declare both. */
-static bool lists(int keyword)
+static bool declares_several(int keyword)
 {
     return keyword == TOK_DIM || keyword == TOK_LET || keyword == TOK_PARAM || keyword == TOK_DATA || keyword == TOK_HYPER;
 }
+
+/* The statement around the token that went wrong, as poison: its own name, the other names of a list, and what a
+ * keyword further along (an end of line forgotten) would have declared. Of a function only its own name: the rest is local. */
 
 List make_poison(Parser *p)
 {
@@ -446,7 +447,7 @@ List make_poison(Parser *p)
             open = 0;
         }
         bool next_is_name = tokens->at[i + 1].kind == TOK_NAME;
-        bool another = open == 0 && (token->kind == ',' ? lists(keyword) : keyword == TOK_DIM && token->kind == TOK_NAME);
+        bool another = open == 0 && (token->kind == ',' ? declares_several(keyword) : keyword == TOK_DIM && token->kind == TOK_NAME);
         if (next_is_name && (declares(tokens, i, end) || another))
             list = list_add(list, poison_named(p, &tokens->at[i + 1]));
         if (tokens->at[begin].kind == TOK_FN && list.first)

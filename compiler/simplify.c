@@ -69,16 +69,6 @@ static const Ex *decided(void *data, GraphMap *m, const Node *n, const Ex *body)
 
 /* ---------------------------------------------------------------- scatter(f) + scatter(g) = scatter(f + g) */
 
-/* A term of a sum that is the whole of a scatter, element by element. */
-static Node *scattered(const Node *n, const Ex *term) {
-    if (term->op != OP_READ || term->node->kind != N_SCATTER || term->nargs != n->rank)
-        return NULL;
-    for (int a = 0; a < n->rank; a++)
-        if (term->arg[a]->op != OP_VAR || term->arg[a]->var != a)
-            return NULL;
-    return term->node;
-}
-
 static bool same_places(const Node *a, const Node *b) {
     bool same = a->rank == b->rank && a->nred == b->nred && a->type == b->type;
     for (int k = 0; same && k < a->rank; k++)
@@ -127,7 +117,7 @@ static const Ex *join_scatters(GraphMap *m, const Node *n, const Ex *body) {
         return body;
     for (int i = 0; i < count; i++)
         for (int k = i + 1; k < count; k++) {
-            Node *a = term[i] ? scattered(n, term[i]) : NULL, *b = term[k] ? scattered(n, term[k]) : NULL;
+            Node *a = term[i] ? whole_scatter(n, term[i]) : NULL, *b = term[k] ? whole_scatter(n, term[k]) : NULL;
             Node *both = a && b ? one_scatter(m, a, b) : NULL;
             if (!both)
                 continue;

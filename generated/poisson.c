@@ -110,9 +110,9 @@ static void step(AdRun *run)
         dof_built[built_i - 1] += 1 <= built_i ? dlog_rate : 0.0;
         dof_kind[kind_i - 1] += 1 <= kind_i ? dlog_rate : 0.0;
         ad_add(&drate_2_total, dlog_rate);
-        of_kind_rows[i] = kind_i - 1;
-        of_built_rows[i] = built_i - 1;
-        of_operated_rows[i] = operated_i - 1;
+        if (of_kind_rows) of_kind_rows[i] = kind_i - 1;
+        if (of_built_rows) of_built_rows[i] = built_i - 1;
+        if (of_operated_rows) of_operated_rows[i] = operated_i - 1;
     }
 
     /* backward of poisson.ad:28 */

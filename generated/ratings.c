@@ -121,10 +121,10 @@ static void step(AdRun *run)
             dP[u_k * TASTES + j] += 2.0f * (P_atj * dkind_part) + Q_atj * dscore;
             dQ[v_k * TASTES + j] += 2.0f * (Q_atj * dkind_part) + P_atj * dscore;
         }
-        kind_rows[k] = u_k;
-        good_rows[k] = v_k;
-        P_rows[k] = u_k;
-        Q_rows[k] = v_k;
+        if (kind_rows) kind_rows[k] = u_k;
+        if (good_rows) good_rows[k] = v_k;
+        if (P_rows) P_rows[k] = u_k;
+        if (Q_rows) Q_rows[k] = v_k;
     }
 
     /* backward of ratings.ad:27 */

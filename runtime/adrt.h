@@ -143,7 +143,7 @@ struct AdRun {
     const uint8_t **mask;       /* [ndata] 1 where a missing array has a value; NULL unless declared missing */
     void **param, **grad;       /* [nparams] real; natural units. step writes all of a gradient, but adds to one that has
                                    rows: it must be 0 before */
-    int64_t **rows;             /* [nrows] written by step: see AdRows; a row may come more than once */
+    int64_t **rows;             /* [nrows] written by step: see AdRows; a row may come more than once. NULL: not wanted */
     double *draw;               /* [4 * nparams] see AdParam */
     void **output;              /* [noutputs] */
     double *loss, *metric;      /* [nlosses], [nmetrics] */

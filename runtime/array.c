@@ -91,15 +91,21 @@ bool rt_fits(size_t bytes)
     return bytes <= PTRDIFF_MAX && (pages <= 0 || size <= 0 || bytes / (size_t)size <= (size_t)pages);
 }
 
-void *rt_alloc(size_t bytes)
+void *rt_try(size_t bytes)
 {
     size_t whole = bytes ? (bytes + 63) / 64 * 64 : 64;
     void *p = rt_fits(bytes) ? aligned_alloc(64, whole) : NULL;
+    return p ? memset(p, 0, whole) : NULL;
+}
+
+void *rt_alloc(size_t bytes)
+{
+    void *p = rt_try(bytes);
     if (!p) {
         fprintf(stderr, "error: out of memory: %zu bytes wanted\n", bytes);
         exit(EXIT_IO);
     }
-    return memset(p, 0, whole);
+    return p;
 }
 
 /* C prints the sign of a nan, which means nothing. */

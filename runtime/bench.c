@@ -47,7 +47,7 @@ static double bench_median(Bench *b, Optim *optim, double lr, int64_t steps)
             bench_step(b);
             if (optim) {
                 int64_t n;
-                const Stretch *stretch = rows_stretches(w, optim, &n);
+                const Stretch *stretch = rows_stretches(w, &n);
                 optim_step(optim, lr, w->x, w->g, stretch, n);
                 if (w->nconstrained)
                     worker_moved(w);
@@ -69,6 +69,7 @@ int command_bench(Session *s, Err *err)
         bad = worker_start(w, s->options->seed, err);
     if (!bad) {
         Optim *optim = optim_new(&s->options->optimizer, s->model->f64, w->n);
+        w->wants_rows = optim && optim_is_rowwise(optim, &w->only_rows);
         double start = clock_seconds();
         bench_open_batches(&b);
         do                              /* how many steps fill about 20 ms */

@@ -6,8 +6,8 @@
  * a kink between x - h and x + h, or rounding, spoils some. Errors are relative to the larger of the two values and a
  * thousandth of the param's largest gradient, below which differences carry no digits.
  *
- * Of a large param a sample is checked: one element, always the same, out of each of CHECK_MOST equal stretches, and the
- * one with the largest gradient. Then all elements of all params move at once, along a random direction:
+ * Of a large param a sample is checked: CHECK_MOST elements, one out of each of equal stretches and always the same, but
+ * for the last, which is the one with the largest gradient. Then all elements of all params move at once, along a random direction:
  *
  *     (loss(x + h d) - loss(x - h d)) / 2h    against g'd */
 #include "rt.h"

@@ -34,7 +34,7 @@ static const OptionRow option_rows[] = {
     { "split", "ti", "LIST", "", "shares of the rows: [train, validation, test]" },
     { "holdout", "ti", "cells(A, P)", "", "validate on a share P of the cells of the 'missing' array A" },
     { "patience", "ti", "N", "", "stop after N epochs without a better (validation) loss, keep the best" },
-    { "tol", "ti", "X", "", "stop when an epoch changes the loss by less than this share" },
+    { "tol", "ti", "X", "", "stop when an epoch changes the loss by no more than this share" },
     { "restarts", "ti", "N", "1", "independent runs; seeds SEED, SEED + 1, ..." },
     { "seed", "tepcbi", "N", "0", "of every draw, shuffle and split" },
     { "threads", "ti", "N", "", "threads for restarts (default: one a processor); results do not depend on it" },

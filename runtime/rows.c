@@ -3,7 +3,8 @@
  * The step of a model that reads a param by an index array, P[u[k]], adds to the rows u[k] of run->grad alone and lists
  * them in run->rows (AdRows of adrt.h). Here the rows that a step listed are cleared before the next one, so that the
  * gradient is 0 everywhere else; and the flat array of learnable elements is cut into stretches: what an optimiser has
- * to visit that leaves alone what has no gradient. A row that is listed twice is one stretch. */
+ * to visit that leaves alone what has no gradient. A row that is listed twice is one stretch. For an optimiser that
+ * visits every row, or where the lists would be longer than the param, nothing is listed and all is cleared. */
 #include "rt.h"
 
 #include <stdlib.h>
@@ -20,8 +21,8 @@ void rows_open(Worker *w)
 void rows_close(Worker *w)
 {
     const AdModel *m = w->run.model;
-    for (int k = 0; w->run.rows && k < m->nrows; k++)
-        free(w->run.rows[k]);
+    for (int k = 0; w->list && k < m->nrows; k++)
+        free(w->list[k].at);
     for (int p = 0; w->seen && p < m->nparams; p++)
         free(w->seen[p]);
     free(w->run.rows);
@@ -37,47 +38,64 @@ static int64_t rows_of_param(const Worker *w, int p)
     return w->session->part[PART_TRAIN].dims[w->run.model->params[p].axes[0]];
 }
 
-/* How many rows the lists of a param name, repetitions counted; -1 without lists. */
-static int64_t rows_listed(const Worker *w, int p)
+static bool has_rows(const AdModel *m, int p)
 {
-    const AdModel *m = w->run.model;
-    int64_t n = -1;
     for (int k = 0; k < m->nrows; k++)
         if (m->rows[k].param == p)
-            n = (n < 0 ? 0 : n) + w->list[k].n;
-    return n;
+            return true;
+    return false;
+}
+
+/* The last step listed its rows. */
+static bool is_listed(const Worker *w, int p)
+{
+    const AdModel *m = w->run.model;
+    for (int k = 0; k < m->nrows; k++)
+        if (m->rows[k].param == p)
+            return w->list[k].n >= 0;
+    return false;
 }
 
 static void clear_param(Worker *w, int p)
 {
     const AdModel *m = w->run.model;
-    int64_t rows = rows_of_param(w, p);
-    size_t bytes = (size_t)(w->count[p] / rows) * worker_element(w);
+    size_t bytes = (size_t)(w->count[p] / rows_of_param(w, p)) * worker_element(w);
     char *g = w->run.grad[p];
-    if (rows_listed(w, p) >= rows) {
-        memset(g, 0, (size_t)rows * bytes);
-        return;
-    }
+    if (!is_listed(w, p))
+        memset(g, 0, (size_t)w->count[p] * worker_element(w));
     for (int k = 0; k < m->nrows; k++)
         for (int64_t i = 0; m->rows[k].param == p && i < w->list[k].n; i++)
-            memset(g + (size_t)w->run.rows[k][i] * bytes, 0, bytes);
+            memset(g + (size_t)w->list[k].at[i] * bytes, 0, bytes);
 }
 
 /* ---- before a step ---- */
+
+/* Worth while for who leaves rows alone, while there are fewer entries than rows. */
+static bool wants_lists(const Worker *w, int p)
+{
+    const AdModel *m = w->run.model;
+    int64_t n = 0;
+    for (int k = 0; k < m->nrows; k++)
+        if (m->rows[k].param == p)
+            n += w->run.dims[m->rows[k].count];
+    return w->wants_rows && (w->only_rows || n < rows_of_param(w, p));
+}
 
 void rows_begin(Worker *w)
 {
     const AdModel *m = w->run.model;
     for (int p = 0; m->nrows && p < m->nparams; p++)
-        if (rows_listed(w, p) > 0)
+        if (has_rows(m, p))
             clear_param(w, p);
     for (int k = 0; k < m->nrows; k++) {
-        w->list[k].n = w->run.dims[m->rows[k].count];
-        if (w->list[k].n <= w->list[k].room)
-            continue;
-        free(w->run.rows[k]);
-        w->list[k].room = w->list[k].n;
-        w->run.rows[k] = rt_alloc((size_t)w->list[k].room * sizeof **w->run.rows);
+        bool wanted = wants_lists(w, m->rows[k].param);
+        w->list[k].n = wanted ? w->run.dims[m->rows[k].count] : -1;
+        if (w->list[k].n > w->list[k].room) {
+            free(w->list[k].at);
+            w->list[k].room = w->list[k].n;
+            w->list[k].at = rt_alloc((size_t)w->list[k].room * sizeof *w->list[k].at);
+        }
+        w->run.rows[k] = wanted ? w->list[k].at : NULL;
     }
 }
 
@@ -112,7 +130,7 @@ static void add_rows(Worker *w, int p)
         w->seen[p] = rt_alloc((size_t)rows * sizeof **w->seen);
     for (int k = 0; k < m->nrows; k++)
         for (int64_t i = 0; m->rows[k].param == p && i < w->list[k].n; i++) {
-            int64_t row = w->run.rows[k][i];
+            int64_t row = w->list[k].at[i];
             if (w->seen[p][row] == w->turn)
                 continue;
             w->seen[p][row] = w->turn;
@@ -120,22 +138,21 @@ static void add_rows(Worker *w, int p)
         }
 }
 
-const Stretch *rows_stretches(Worker *w, const Optim *optim, int64_t *n)
+const Stretch *rows_stretches(Worker *w, int64_t *n)
 {
     const AdModel *m = w->run.model;
-    bool only_rows = false, rowwise = m->nrows > 0 && optim && optim_is_rowwise(optim, &only_rows);
+    bool by_rows = m->nrows > 0 && w->wants_rows;
     w->nstretches = 0;
     w->turn++;
-    if (!rowwise)
+    if (!by_rows)
         add_stretch(w, 0, w->n);
-    for (int p = 0; rowwise && p < m->nparams; p++) {
-        int64_t listed = rows_listed(w, p);
+    for (int p = 0; by_rows && p < m->nparams; p++) {
         if (!w->session->learns[p] || m->params[p].running)
             continue;
-        if (listed < 0 || (!only_rows && listed >= rows_of_param(w, p)))
-            add_stretch(w, w->at[p], w->count[p]);
-        else
+        if (is_listed(w, p))
             add_rows(w, p);
+        else
+            add_stretch(w, w->at[p], w->count[p]);
     }
     *n = w->nstretches;
     return w->stretch;

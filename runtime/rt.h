@@ -32,6 +32,7 @@ int64_t array_get_int(const Array *, int64_t i);
 void array_free(Array *);
 bool array_reserve(Array *);                            /* rank and shape to zeroed data; false: too many elements */
 bool rt_fits(size_t bytes);                             /* within the memory of this machine */
+void *rt_try(size_t bytes);                             /* zeroed, 64-byte aligned; NULL when there is none */
 void *rt_alloc(size_t bytes);                           /* zeroed, 64-byte aligned; status 3 with a message when there is none */
 double shown(double v);                                 /* v for printing: a nan without its sign */
 double real_get(int f64, const void *a, int64_t i);
@@ -240,7 +241,8 @@ typedef struct {
     int64_t *natural;           /* [nparams] place of the natural values; at[] itself when not constrained */
     int64_t *dims;              /* of a mini-batch */
     View batch;
-    struct { int64_t n, room; } *list;      /* [nrows] of run.rows: entries of the last step, and room for them */
+    bool wants_rows, only_rows;             /* the optimiser's: see optim_is_rowwise */
+    struct { int64_t *at, n, room; } *list; /* [nrows] what run.rows may point to, entries of the last step (-1: not listed), and room */
     uint64_t **seen, turn;      /* [nparams][row]; see rows.c */
     Stretch *stretch; int64_t nstretches, stretch_room;
 } Worker;
@@ -261,7 +263,7 @@ size_t worker_element(const Worker *);
 void rows_open(Worker *);
 void rows_close(Worker *);
 void rows_begin(Worker *);                              /* before a step: clears what the last one listed */
-const Stretch *rows_stretches(Worker *, const Optim *, int64_t *n);     /* what the optimiser (or NULL) visits after a step; valid until the next call */
+const Stretch *rows_stretches(Worker *, int64_t *n);    /* what the optimiser visits after a step; valid until the next call */
 
 /* lbfgs.c (Liu and Nocedal 1989, strong Wolfe), lm.c (Marquardt 1963, More 1978): one step from x, loss and g at x known;
  * 1 moved, 0 nowhere to go, -1 the loss around is not finite */

@@ -2,7 +2,7 @@
  *
  * They are looked at before the run starts, so that hours of training do not end at a directory that is not there: the
  * suffix must be that of the format, no path may be named twice, and each must open for writing. At the end every file
- * is tried, whatever became of the one before.
+ * of results is tried, whatever became of the one before.
  *
  *     --history h.txt         usage: --history is written as .csv or .jsonl
  *     --record -              standard output */

@@ -4,7 +4,7 @@
  *         for each batch        loss and gradient (emitted), test of the loss, optimiser
  *         validation, history, patience, tol
  *
- * The loop makes no system call and allocates nothing: the clock is read every few milliseconds and times in between are
+ * The loop makes no system call and, after its first steps, allocates nothing: the clock is read every few milliseconds and times in between are
  * interpolated. The loss of an epoch is the mean over its batches, each taken before its update, so with full batches
  * epoch 1 shows the loss of the initial params. The best params are those at which the lowest such loss (or validation
  * loss) was seen: they are what a run that diverges, or runs out of patience, ends with. */
@@ -53,6 +53,7 @@ Trainer *trainer_new(Worker *w, Progress *progress, Err *err)
     t->has_validation = s->part[PART_VALIDATION].present;
     t->constant = strcmp(o->schedule.kind, "constant") == 0;
     t->optim = optim_new(&o->optimizer, s->model->f64, w->n);
+    w->wants_rows = t->optim && optim_is_rowwise(t->optim, &w->only_rows);
     if (strcmp(o->optimizer.kind, "lbfgs") == 0)
         t->lbfgs = lbfgs_new(&o->optimizer, w);
     else if (!t->optim && !(t->lm = lm_new(w, err))) {
@@ -194,7 +195,7 @@ static bool trainer_move(Trainer *t, double loss)
 {
     bool moved = true;
     int64_t n;
-    const Stretch *stretch = rows_stretches(t->w, t->optim, &n);
+    const Stretch *stretch = rows_stretches(t->w, &n);
     if (t->options->clip > 0)
         trainer_clip(t, t->options->clip, stretch, n);
     if (t->optim)
@@ -301,6 +302,21 @@ static void short_number(char *text, size_t size, double v)
     memmove(e, e + skip, strlen(e + skip) + 1);
 }
 
+/* Which value went wrong first: every value at once needs memory, and without it nobody is told. */
+static bool trainer_trace(AdRun *run)
+{
+    void *work = run->work, *room = rt_try(run->model->trace_bytes ? run->model->trace_bytes(run->dims) : 0);
+    if (!room || !run->model->trace) {
+        free(room);
+        return false;
+    }
+    run->work = room;
+    run->model->trace(run);
+    run->work = work;
+    free(room);
+    return true;
+}
+
 static void trainer_say_diverged(Trainer *t, double loss, Outcome *outcome)
 {
     enum { ROOM = 1024 };
@@ -313,18 +329,14 @@ static void trainer_say_diverged(Trainer *t, double loss, Outcome *outcome)
     short_number(last, sizeof last, at->finite);
     if (at->finite_epoch)
         snprintf(finite, sizeof finite, " (last finite %s at epoch %lld)", last, (long long)at->finite_epoch);
-    if (run->model->trace && run->fault.kind == AD_OK) {
-        void *work = run->work;
-        run->work = rt_alloc(run->model->trace_bytes ? run->model->trace_bytes(run->dims) : 0);
-        run->model->trace(run);
-        free(run->work);
-        run->work = work;
+    if (run->fault.kind == AD_OK && trainer_trace(run)) {
         if (run->fault.kind == AD_FAULT_NOT_FINITE)
             snprintf(line, sizeof line, "; first non-finite value: '%s' at %s:%d", run->fault.what ? run->fault.what : "?",
                      run->model->file, run->fault.line);
         run->fault = (AdFault){ 0 };
     }
     outcome->diverged = true;
+    outcome->unsaved = false;           /* which was said when it happened; this is worse */
     free(outcome->message);
     outcome->message = rt_alloc(ROOM);
     snprintf(outcome->message, ROOM, "loss is %s at epoch %lld%s%s; %s%s",

@@ -663,7 +663,7 @@ static bool take_option(Settings *s, const char *option, const char *value)
     else if (strcmp(option, "--jobs") == 0)
         s->jobs = atoi(value);
     else if (strcmp(option, "--passes") == 0)
-        s->passes = strcmp(value, "agree") == 0;
+        return s->passes = strcmp(value, "agree") == 0;
     else if (strcmp(option, "--keep") == 0)
         s->keep = value;
     else if (strcmp(option, "--shard") == 0)

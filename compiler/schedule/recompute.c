@@ -144,6 +144,7 @@ static void recompute_in(Program *p, const Group *up, const Group *down) {
         if (r.wanted[k] && !p->item.at[k]->leaf && p->item.at[k]->state && !read_outside(&r, p->item.at[k]))
             added += bytes_of(p, p->item.at[k]->node);
     }
+    /* not to store more states than it saves values */
     if (saved > (p->ctx->options.keep ? (double)p->ctx->options.keep : CACHE_BYTES) && saved > 2 * added)
         make_copies(&r);
 }

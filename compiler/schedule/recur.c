@@ -165,7 +165,7 @@ static void bring_starts_in(Program *p) {
     }
 }
 
-/* What the steps of one recurrence alone read, each at its own index, element by element, is made in the step. */
+/* The one recurrence whose steps read it, each at its own index, and nobody else does; *index: which of its axes that is. */
 static Group *used_by(const Program *p, const Item *it, int *index) {
     Group *g = NULL;
     for (int k = 0; k < p->item.n; k++) {
@@ -191,6 +191,7 @@ static Group *used_by(const Program *p, const Item *it, int *index) {
     return g;
 }
 
+/* What the steps of one recurrence alone read, each at its own index, is made in the step, and needs no array for all. */
 static void bring_inputs_in(Program *p) {
     for (int k = p->item.n - 1; k >= 0; k--) {              /* readers first */
         Item *it = p->item.at[k];

@@ -11,16 +11,6 @@
 #include "loops.h"
 #include "adrt.h"
 
-/* The whole of a scatter, element by element. */
-static const Node *whole_scatter(const Node *n, const Ex *e) {
-    if (e->op != OP_READ || e->node->kind != N_SCATTER || e->nargs != n->rank)
-        return NULL;
-    for (int a = 0; a < e->nargs; a++)
-        if (e->arg[a]->op != OP_VAR || e->arg[a]->var != a)
-            return NULL;
-    return e->node;
-}
-
 static bool add_terms(Ctx *ctx, const Node *n, const Ex *e, Sparse *to) {
     if (e->op == OP_ADD)
         return add_terms(ctx, n, e->arg[0], to) && add_terms(ctx, n, e->arg[1], to);
@@ -38,7 +28,7 @@ static bool listable(Ctx *ctx, const Node *n) {
         return false;
     ex_vars(ctx, row, used, 2 * MAX_RANK);
     for (int k = 0; k < n->nred; k++)
-        if (used[n->rank + k] && (!ex_is_number(n->red[k].lo, 0) || n->red[k].hi->has_var))
+        if (used[n->rank + k] && (!ex_is_number(n->red[k].lo, 0) || n->red[k].hi->has_var || n->red[k].hi->has_read))
             return false;
     return true;
 }
@@ -68,8 +58,7 @@ static void add_list(Ctx *ctx, Loops *l, int param, const Node *n) {
     vec_push(ctx, &l->rows, list);
 }
 
-typedef struct { int *readers; } Count;
-static void count_reader(void *data, const Ex *e) { ((Count *)data)->readers[e->node->id]++; }
+static void count_reader(void *readers, const Ex *e) { ((int *)readers)[e->node->id]++; }
 
 /* Storage of their own for scatters that something else reads too, unless there is one alone. */
 static bool shared(const Sparse *s, const Node *grad, const int *readers) {
@@ -85,7 +74,7 @@ void choose_sparse(Ctx *ctx, Loops *l) {
     bool *taken = NEWN(ctx, bool, g->node.n + 1);
     l->sparse = NEWN(ctx, Sparse, g->params.n + 1);
     for (int k = 0; k < g->node.n; k++)
-        node_reads(ctx, g->node.at[k], count_reader, &(Count){readers});
+        node_reads(ctx, g->node.at[k], count_reader, readers);
     for (int p = 0; p < g->params.n; p++) {
         const ParamDecl *d = &g->params.at[p];
         const Node *grad = d->grad;

