@@ -483,6 +483,8 @@ const Ex *ex_and(Ctx *ctx, const Ex *a, const Ex *b) {
 const Ex *ex_or(Ctx *ctx, const Ex *a, const Ex *b) {
     if (is_false(a) || a == b || is_true(b))
         return b;
+    if (!a->has_read && !b->has_read && a->type == T_BOOL && b->type == T_BOOL && contradict(ctx, ex_not(ctx, a), ex_not(ctx, b)))
+        return ex_bool(ctx, true);                                  /* i < 1 or 1 <= i */
     return is_true(a) || is_false(b) ? a : ex_raw(ctx, OP_OR, T_BOOL, 2, (const Ex *[]){a, b});
 }
 
