@@ -474,7 +474,9 @@ static Node *full_node(Sweep *s, const Node *n, int skip, const Ex *body) {
         }
     for (int k = 0; k < s->nouter_used; k++) {
         const Index *o = &s->b.outer[s->outer_used[k]];
-        axis[rank] = (Axis){o->hi, o->dim, o->name};
+        const Ex *size = build_size(&s->b, o->hi, o->var, &(Build){.body = body});
+        s->failed |= !size;
+        axis[rank] = (Axis){size ? size : ex_int(s->ctx, 1), o->hi->has_var ? NULL : o->dim, o->name};
         var[rank++] = o->var;
     }
     return node_compute(s->ctx, s->graph, rank, axis, var, 0, NULL, R_NONE, body, NULL, NULL, n->span, 0);
@@ -590,12 +592,23 @@ static void visit_node(Sweep *s, Node *n) {
     }
 }
 
+/* The outer variables that the seed uses, and those that the ranges of these use, outermost first. */
+static void find_outer(Sweep *s, const Builder *b, const Ex *seed) {
+    bool *used = NEWN(b->ctx, bool, b->nouter + 1);
+    for (int k = b->nouter - 1; k >= 0; k--) {
+        used[k] |= ex_uses_var(seed, b->outer[k].var);
+        for (int earlier = 0; used[k] && earlier < k; earlier++)
+            used[earlier] |= ex_uses_var(b->outer[k].lo, b->outer[earlier].var) || ex_uses_var(b->outer[k].hi, b->outer[earlier].var);
+    }
+    for (int k = 0; k < b->nouter && s->nouter_used < 64; k++)
+        if (used[k])
+            s->outer_used[s->nouter_used++] = k;
+}
+
 bool gradient(const Builder *b, Node *node, const Ex *seed, Node *const *x, int n, const Ex **dx, Span span) {
     Sweep *s = NEW(b->ctx, Sweep);
     start_sweep(s, b, x, n, span);
-    for (int k = 0; k < b->nouter && s->nouter_used < 64; k++)
-        if (ex_uses_var(seed, b->outer[k].var))
-            s->outer_used[s->nouter_used++] = k;
+    find_outer(s, b, seed);
     find_dependent(s);
     go_up(s, node);
     find_inner(s);
