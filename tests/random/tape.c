@@ -117,7 +117,8 @@ int tape_compare(Tape *t, int a, int b) {
     double distance = fabs((double)(x->value - y->value)), error = x->error + y->error;
     if (isnan(x->value) || isnan(y->value))
         return 2;
-    if (error > 0 && distance <= 32 * error)
+    /* a double may be 0 where a long double is not */
+    if (error > 0 && distance <= fmax(32 * error, DBL_MIN))
         t->undecided = true;
     return x->value < y->value ? -1 : x->value > y->value;
 }
