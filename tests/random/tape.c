@@ -117,8 +117,9 @@ int tape_compare(Tape *t, int a, int b) {
     double distance = fabs((double)(x->value - y->value)), error = x->error + y->error;
     if (isnan(x->value) || isnan(y->value))
         return 2;
-    /* a double may be 0 where a long double is not */
-    if (error > 0 && distance <= fmax(32 * error, DBL_MIN))
+    if (error > 0 && distance <= 32 * error)
+        t->undecided = true;
+    if (x->value != y->value && distance < DBL_MIN)         /* doubles may both be 0 where long doubles are not */
         t->undecided = true;
     return x->value < y->value ? -1 : x->value > y->value;
 }
