@@ -166,8 +166,8 @@ static void note_axis(void *data, const Ex *e) {
         const Ex *size = e->node->axis[a].size;
         if (h->size || !ex_uses_var(at, h->var) || !linear_in(h->ctx, at, h->var, &coefficient, &rest) || !ex_is_number(coefficient, 1))
             continue;
-        if (rest->op == OP_INT && !size->has_var && !size->has_read)
-            h->size = ex2(h->ctx, OP_SUB, size, rest);
+        if (made_of_dims(size))             /* x[off[i] + e]: where the row begins below 0, its first element says so */
+            h->size = rest->op == OP_INT ? ex2(h->ctx, OP_SUB, size, rest) : size;
     }
 }
 
@@ -227,6 +227,10 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
             lo = x->lo->has_read ? lo : x->lo;
         else if (!prove_nonnegative(ctx, x->lo, &facts))
             lo = lower_bound(ctx, x->lo, &facts);
+        if (!made_of_dims(lo) && x->lo->has_read) {         /* data say where it begins: not below 0, or the check tells */
+            lo = ex_int(ctx, 0);
+            beyond = true;
+        }
         if (!hi || !made_of_dims(lo) || rank >= MAX_RANK)
             return false;
         n->axis[rank] = (Axis){ex2(ctx, OP_SUB, hi, lo), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
