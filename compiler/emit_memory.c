@@ -41,6 +41,15 @@ void emit_steps_kept(Emit *e, const Program *p, Out *out) {
     str_free(&text);
 }
 
+/* A function that uses no size says so. */
+static void unused_dims(const Emit *e, Out *out) {
+    bool used = false;
+    for (int k = 0; k < e->row.n; k++)
+        used |= e->dim_used[k];
+    if (!used)
+        out_line(out, "(void)dims;");
+}
+
 void emit_offsets(Emit *e, Out *out) {
     Out inside = {.indent = 1};
     const Program *p = e->loops->run[RUN_LOAD];
@@ -61,11 +70,7 @@ void emit_offsets(Emit *e, Out *out) {
     out_line(out, "static void load_offsets(const int64_t *dims, size_t *at)\n{");
     out->indent++;
     emit_size_lines(e, "dims", out);
-    bool sizes = false;
-    for (int k = 0; k < e->row.n; k++)
-        sizes |= e->dim_used[k];
-    if (!sizes)
-        out_line(out, "(void)dims;");
+    unused_dims(e, out);
     out_line(out, "at[0] = 0;");
     out->indent--;
     str_addn(&out->text, inside.text.text, inside.text.n);
@@ -114,11 +119,7 @@ static void work_bytes(Emit *e, bool trace, Out *out) {
     out_line(out, "static size_t %s_bytes(const int64_t *dims)\n{", trace ? "trace" : "work");
     out->indent++;
     emit_size_lines(e, "dims", out);
-    bool sizes = false;
-    for (int k = 0; k < e->row.n; k++)
-        sizes |= e->dim_used[k];
-    if (!sizes)
-        out_line(out, "(void)dims;");
+    unused_dims(e, out);
     if (inside.text.n) {
         out_line(out, "size_t used, most = 0;");
         str_addn(&out->text, inside.text.text, inside.text.n);
