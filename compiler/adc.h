@@ -96,6 +96,7 @@ void label_at(Ctx *, Span, const char *format, ...) __attribute__((format(printf
 void note_at(Ctx *, Span, const char *format, ...) __attribute__((format(printf, 3, 4)));       /* "file:line:col: note: ..." */
 void hint(Ctx *, const char *format, ...) __attribute__((format(printf, 2, 3)));                /* "= ..." */
 int error_count(const Ctx *);
+bool last_error_is(const Ctx *, const char *code);
 void diag_print(Ctx *, FILE *);                 /* all, in order; then forgets them */
 const char *nearest_name(const char *word, const char *const *names, int n);    /* the best match worth suggesting, or NULL */
 _Noreturn void bug(const Ctx *, const char *format, ...) __attribute__((format(printf, 2, 3)));

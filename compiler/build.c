@@ -37,16 +37,12 @@ static bool needs_guard(Ctx *ctx, const Ex *e) {
     return risk;
 }
 
-static const Ex *identity_of(Ctx *ctx, Reduce reduce, Type type) {
-    double big = reduce == R_MAX || reduce == R_ARGMAX ? -1.0 / 0.0 : 1.0 / 0.0;
-    switch (reduce) {
-    case R_PROD: return ex_cast(ctx, type, ex_int(ctx, 1));
-    case R_MAX: case R_MIN: case R_ARGMAX: case R_ARGMIN:
-        return type == T_REAL ? ex_real(ctx, big) : ex_int(ctx, big < 0 ? INT64_MIN : INT64_MAX);
-    case R_ANY: return ex_bool(ctx, false);
-    case R_ALL: return ex_bool(ctx, true);
-    default: return type == T_BOOL ? ex_bool(ctx, false) : ex_cast(ctx, type, ex_int(ctx, 0));
-    }
+/* What a guarded element counts where its guard does not hold. No guard depends on what is reduced over, so there nobody
+ * looks at the result; but an adjoint of 0 is multiplied by it, so that it has to be finite. */
+static const Ex *outside_value(Ctx *ctx, Reduce reduce, Type type) {
+    if (type == T_BOOL)
+        return ex_bool(ctx, reduce == R_ALL);
+    return ex_cast(ctx, type, ex_int(ctx, reduce == R_PROD));
 }
 
 static bool contained(const Ex *g, const Builder *b, const bool *used) {
@@ -198,7 +194,7 @@ void build_guarded(const Builder *b, Build *n) {
     bool used[MAX_SCOPE];
     memset(used, 1, sizeof used);
     guard_reads(b, n, used, true);
-    n->body = ex_where(b->ctx, guard_for(b, n, used, true), n->body, identity_of(b->ctx, n->reduce, n->body->type));
+    n->body = ex_where(b->ctx, guard_for(b, n, used, true), n->body, outside_value(b->ctx, n->reduce, n->body->type));
 }
 
 typedef struct { int from[MAX_RANK]; const Ex *to[MAX_RANK]; int n; } Replace;
@@ -366,7 +362,7 @@ const Ex *build_read(const Builder *b, const Build *given) {
     guard_reads(b, &simpler, used, false);
     const Ex *guard = guard_for(b, own, used, false);
     Build n = {.name = own->name, .span = own->span, .reduce = own->reduce, .arg = own->arg, .nred = own->nred};
-    n.body = ex_where(ctx, guard, own->body, identity_of(ctx, own->reduce, own->body->type));
+    n.body = ex_where(ctx, guard, own->body, outside_value(ctx, own->reduce, own->body->type));
     memcpy(n.red, own->red, sizeof n.red);
     use(b, guard, used);
     const Ex *index[2 * MAX_RANK];

@@ -207,6 +207,12 @@ int error_count(const Ctx *ctx)
     return ctx->diag->errors;
 }
 
+bool last_error_is(const Ctx *ctx, const char *code)
+{
+    const Report *last = ctx->diag->last;
+    return last && last->code && strcmp(last->code, code) == 0;
+}
+
 /* ---------------------------------------------------------------- excerpts */
 
 typedef struct { int from, to; } Columns;               /* of the display, from 0, end exclusive */

@@ -315,6 +315,21 @@ static bool bind_sizes(Lower *L, const Ast *fn, const Ast *arg, Val *v, const As
     return true;
 }
 
+/* While a shape is guessed, a scalar stands for whatever the brackets ask for, once the other arguments have told the sizes. */
+static bool guess_axes(Lower *L, const Ast *arg, Val *v) {
+    int rank = 0;
+    for (const Ast *i = arg->items; i; i = i->next, rank++) {
+        const Dim *dim = NULL;
+        const Ex *size = rank < MAX_RANK && (i->kind != AST_NAME || lookup(L, i->text)) ? lower_size(L, i, &dim) : NULL;
+        if (!size)
+            return false;
+        v->axis[rank].size = size;
+        v->axis[rank].dim = dim;
+    }
+    v->rank = rank;
+    return true;
+}
+
 static bool trivial(const Ex *e) {
     if (e->op == OP_REALOF || e->op == OP_INTOF || e->op == OP_NEG)
         return trivial(e->arg[0]);
@@ -463,18 +478,23 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     Val *bound = NEWN(ctx, Val, count_parameters(def, &needed) + 1);
     bool fine = true;
     int k = 0;
-    for (const Ast *arg = def->items; arg; arg = arg->next, k++) {
-        Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
-        Node *node = nodes && k < n ? nodes[k] : NULL;
-        if (!v.bad && arg->bracketed && !bind_sizes(L, def, arg, &v, call))
-            v = val_bad();
-        bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
-        if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body))) {
-            v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
+    for (int late = 0; late <= L->guessing; late++) {
+        k = 0;
+        for (const Ast *arg = def->items; arg; arg = arg->next, k++) {
+            Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
+            Node *node = nodes && k < n ? nodes[k] : NULL;
+            bool guess = L->guessing && !v.bad && v.rank == 0 && arg->items;
+            if (guess != late)
+                continue;
+            if (!v.bad && arg->bracketed && !(guess && guess_axes(L, arg, &v)) && !bind_sizes(L, def, arg, &v, call))
+                v = val_bad();
+            bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
+            if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body)))
+                v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
+            bound[k] = v;
+            fine &= !v.bad;
+            local(L, arg->text, arg->name_span, v, node);
         }
-        bound[k] = v;
-        fine &= !v.bad;
-        local(L, arg->text, arg->name_span, v, node);
     }
     Val value = val_bad();
     if (fine && lower_block(L, def->clauses))

@@ -402,5 +402,5 @@ Val lower_expr(Lower *L, const Ast *a) {
     L->nested++;
     Val v = lower_any(L, a);
     L->nested--;
-    return v;
+    return L->guessing && v.bad ? val_scalar(ex_real(L->ctx, 0)) : v;      /* it needs what is guessed: the rest may tell */
 }

@@ -169,6 +169,13 @@ static bool start_states(Scan *s) {
     return fine;
 }
 
+/* After a message on shapes: the step did not say which it has. */
+static void hint_axes(const Scan *s, const Part *p) {
+    Ctx *ctx = s->L->ctx;
+    if (last_error_is(ctx, "E0203") || last_error_is(ctx, "E0204") || last_error_is(ctx, "E0210"))
+        hint(ctx, "a step of '%s' is a scalar, as what it starts from; axes are written: let %s[%s, n] from ...", p->let->text, p->let->text, s->index.name);
+}
+
 /* One let of the block, at one step; its value becomes a node with t as first axis. */
 static bool lower_part(Scan *s, Part *p) {
     Lower *L = s->L;
@@ -176,7 +183,10 @@ static bool lower_part(Scan *s, Part *p) {
     bool noted = is_noted(p), fine = noted || push_indices(L, p);
     const char *naming = L->naming;
     L->naming = p->let->text;
+    int errors = error_count(L->ctx);
     Val v = lower_expr(L, p->let->a);
+    if (p->open && p->rest.rank == 0 && !L->muted && error_count(L->ctx) > errors)
+        hint_axes(s, p);
     v = fine ? val_close(L, v, from, p->let->span) : val_bad();
     pop_index(L, from);
     L->naming = naming;
@@ -281,14 +291,20 @@ static void settle_types(Scan *s) {
     L->muted = muted;
 }
 
-/* let h[t in T] from 0 = tanh(x[t] + h[t-1] @ W): the step is lowered with h a scalar, silently, for its shape. */
+/* let h[t in T] from 0 = tanh(x[t] + h[t-1] @ W): the step is lowered with h a scalar, silently, for its shape. What a
+ * scalar cannot do, h[t-1, j], counts as a scalar too, and a function is given what its argument's brackets ask for. */
 static void settle_shapes(Scan *s) {
     Lower *L = s->L;
     Scope *outer = L->scope;
-    bool muted = L->muted, any = false;
+    bool muted = L->muted, guessing = L->guessing, any = false;
     int asserts = L->graph->asserts.n;
-    for (int k = 0; k < s->n; k++)
+    Type type[128];
+    for (int k = 0; k < s->n; k++) {
         any |= s->part[k].open;
+        type[k] = s->part[k].type;
+    }
+    if (!any)
+        return;
     L->muted = L->guessing = true;
     for (int rounds = 0; any && rounds < 2 * s->n + 1; rounds++) {
         s->grew = false;
@@ -298,7 +314,9 @@ static void settle_shapes(Scan *s) {
         any = s->grew;
     }
     L->muted = muted;
-    L->guessing = false;
+    L->guessing = guessing;
+    for (int k = 0; k < s->n; k++)
+        s->part[k].type = type[k];                  /* a guess has no type */
 }
 
 static void declare_parts(Scan *s, Scope *outer) {
