@@ -61,6 +61,7 @@ typedef struct {
     int precision;                      /* 0 as the model says, 32, 64 */
     int level;                          /* -O0 .. -O3 */
     int64_t keep;                       /* bytes of a recurrence's steps that are stored and not computed again; 0: what a cache holds */
+    bool large;                         /* every size counts as large */
     bool verify, standalone, line_directives, werror;
     VEC(const char *) no_warning;       /* -Wno-NAME */
     VEC(const char *) dump;             /* --dump=PASS, 'all' */

@@ -12,7 +12,7 @@
 
 enum { FOR_CODE = 1, FOR_CHECK = 2, FOR_FMT = 4, FOR_EXPLAIN = 8, FOR_DATA = 16, FOR_FILES = 32, FOR_ALL = 63, FOR_MODEL = FOR_CODE | FOR_CHECK };
 
-enum { OPT_EMIT = 256, OPT_PRECISION, OPT_DUMP, OPT_SKIP, OPT_VERIFY, OPT_STANDALONE, OPT_DATA, OPT_COLOR, OPT_CHECK, OPT_KEEP };
+enum { OPT_EMIT = 256, OPT_PRECISION, OPT_DUMP, OPT_SKIP, OPT_VERIFY, OPT_STANDALONE, OPT_DATA, OPT_COLOR, OPT_CHECK, OPT_KEEP, OPT_LARGE };
 
 typedef struct { const char *name; int key; int argument; int where; const char *left, *help; } Row;
 
@@ -26,6 +26,8 @@ static const Row rows[] = {
     {NULL, 'O', required_argument, FOR_MODEL, "-O0 .. -O3", "how hard adc itself optimises (-O3)"},
     {"keep", OPT_KEEP, required_argument, FOR_MODEL, "--keep=BYTES",
      "recurrences: what of their steps is stored, and not\ncomputed again on the way back (32000000)"},
+    {"large", OPT_LARGE, no_argument, FOR_MODEL, "--large",
+     "C without what is for small sizes alone: the same\ntext for all sizes"},
     {"data", OPT_DATA, required_argument, FOR_DATA, "--data FILE",
      "build, run: specialise to the sizes of this data;\n"
      "NAME=FILE[#COLUMNS] gives one array"},
@@ -104,7 +106,7 @@ static bool unknown(const char *what, const char *word, const char *const *words
 static bool unknown_option(const Command *command, char **argv)
 {
     static const char *const spellings[] = {
-        "--emit", "--precision", "--keep", "--data", "--standalone", "--color", "--dump", "--skip", "--verify", "--check", "--version",
+        "--emit", "--precision", "--keep", "--large", "--data", "--standalone", "--color", "--dump", "--skip", "--verify", "--check", "--version",
         "--help", "--", "-o", "-D", "-O0", "-O1", "-O2", "-O3", "-g", "-I", "-MD", "-MF", "-MT", "-MP", "-Werror", "-w", "-h",
     };
     const char *more = command->kind == CMD_RUN ? "options of the trainer follow '--'" : "see adc --help";
@@ -323,6 +325,7 @@ static bool take_option(Command *command, int key, int argc, char **argv)
         o->precision = which == 0 ? 32 : 64;
         return which >= 0;
     case OPT_KEEP: return take_keep(o, optarg);
+    case OPT_LARGE: return o->large = true;
     case OPT_COLOR: return (o->color = optarg ? choose("--color", optarg, colors, 3) : 1) >= 0;
     }
     return false;

@@ -352,7 +352,7 @@ static bool builds(const Place *p, const char *here, const Json *e, const char *
 /* With a pass left out, or all that may be, the answers are the same: as exact as rounding lets them be. */
 static bool passes_agree(const Place *p, const char *here, const Json *e, const Words *common)
 {
-    static const char *const options[] = { "--skip=simplify", "--skip=share", "--skip=fuse", "--skip=simplify,share,fuse", "--keep=0" };
+    static const char *const options[] = { "--skip=simplify", "--skip=share", "--skip=fuse", "--skip=simplify,share,fuse", "--keep=0", "--large" };
     char *plain = text_of("%s/plain", p->work), *work = text_of("%s/other", p->work);
     Place first = { p->adc, p->root, plain, p->why, false }, other = { p->adc, p->root, work, p->why, false };
     mkdir(plain, 0777);

@@ -93,7 +93,7 @@ static bool holds(Lanes *l, const Item *it) {
     int elements = 1;
     for (int k = 0; k < it->nkept; k++) {
         int64_t n;
-        if (!ex_is_int(it->node->axis[it->kept[k]].size, &n) || n > MOST_ELEMENTS)
+        if (!known_size(l->p->ctx, it->node->axis[it->kept[k]].size, &n) || n > MOST_ELEMENTS)
             return false;
         elements *= (int)n;
         if (elements > MOST_ELEMENTS)
@@ -156,7 +156,7 @@ void find_lanes(Program *p) {
     for (Stmt *s = p->body->first; s; s = s->next) {
         Lanes l = {.p = p, .loop = s};
         int64_t rows;
-        if (s->kind != S_FOR || s->down || !ex_is_number(s->lo, 0) || (ex_is_int(s->hi, &rows) && rows < LEAST_ROWS))
+        if (s->kind != S_FOR || s->down || !ex_is_number(s->lo, 0) || (known_size(p->ctx, s->hi, &rows) && rows < LEAST_ROWS))
             continue;
         s->lanes = (p->kind == RUN_STEP || p->kind == RUN_EVAL) && has_loop(s->body) && block_fits(&l, s->body)
                  && l.elements <= MOST_ELEMENTS;

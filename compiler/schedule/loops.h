@@ -131,6 +131,7 @@ struct Loops {
 int ex_cost(Ctx *, const Ex *);                                  /* rough count of its real work; reads and index arithmetic are free */
 bool is_costly(Ctx *, const Ex *);
 bool is_read(const Ex *);
+bool known_size(Ctx *, const Ex *size, int64_t *n);
 int node_parts(Node *, const Ex **part[]);                  /* addresses of all expressions of a node: how many, MAX_PARTS at most */
 void node_rewrite(Ctx *, Node *, ExLeaf, void *);           /* ex_rebuild of all of them */
 

@@ -144,8 +144,9 @@ static void recompute_in(Program *p, const Group *up, const Group *down) {
         if (r.wanted[k] && !p->item.at[k]->leaf && p->item.at[k]->state && !read_outside(&r, p->item.at[k]))
             added += bytes_of(p, p->item.at[k]->node);
     }
-    /* not to store more states than it saves values */
-    if (saved > (p->ctx->options.keep ? (double)p->ctx->options.keep : CACHE_BYTES) && saved > 2 * added)
+    const CompileOptions *o = &p->ctx->options;
+    double most = o->keep ? (double)o->keep : CACHE_BYTES;
+    if ((saved > most || o->large) && saved > 2 * added)            /* not to store more states than it saves values */
         make_copies(&r);
 }
 

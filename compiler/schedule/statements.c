@@ -370,7 +370,7 @@ static bool is_short(const Program *p, const Item *it) {
     int64_t terms = 1, lo, hi;
     for (int d = it->first_red; d < it->depth; d++) {
         const Stmt *loop = it->path[d];
-        if (!ex_is_int(loop->lo, &lo) || !ex_is_int(loop->hi, &hi)) {
+        if (!ex_is_int(loop->lo, &lo) || !known_size(p->ctx, loop->hi, &hi)) {
             if (it->first_red == 0 || is_rows(p, loop->hi))
                 return false;
             continue;

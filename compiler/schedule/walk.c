@@ -32,6 +32,9 @@ int ex_cost(Ctx *ctx, const Ex *e) {
     return cost;
 }
 
+/* A size that may be found small: known, and --large was not given. */
+bool known_size(Ctx *ctx, const Ex *size, int64_t *n) { return ex_is_int(size, n) && !ctx->options.large; }
+
 int node_parts(Node *n, const Ex **part[]) {
     int k = 0;
     if (n->kind == N_OPAQUE || is_leaf(n))
