@@ -219,7 +219,9 @@ static int fetch_npz(Fetch *x)
     if (member)
         snprintf(member, room, "%s#%s", x->f->path, x->data->name);
     x->f->path = keep_path(x->sources, member);
-    return npy_read(x->f->path, &x->f->array, x->err);
+    int code = npz_read(x->f->path, &x->f->array, &x->f->lacking, x->err);
+    x->f->lacking &= x->may_lack;
+    return x->f->lacking ? EXIT_FINE : code;
 }
 
 /* Pictures become rows: axes that the model's array does not have are folded into its last. */
@@ -543,12 +545,12 @@ static int fetch_one(Fetch *x)
     if (kind == KIND_TABLE)
         return fetch_table(x);
     int code = kind == KIND_NPY ? fetch_npy(x) : kind == KIND_NPZ ? fetch_npz(x) : kind == KIND_IDX ? fetch_idx(x) : fetch_svm(x);
-    if (code == EXIT_BAD_DATA && x->may_lack) {         /* no such member, no such column */
+    if (code == EXIT_BAD_DATA && x->may_lack && kind != KIND_NPZ) {         /* no such column */
         array_free(&x->f->array);
         x->f->lacking = true;
         return EXIT_FINE;
     }
-    if (code)
+    if (code || x->f->lacking)
         return code;
     Array *a = &x->f->array;
     if (a->rank != x->data->rank)

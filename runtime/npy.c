@@ -21,6 +21,7 @@ typedef struct {
     const char *path;       /* as the user gave it, with #member */
     FILE *f;
     int64_t at, size;       /* of the array file within f */
+    bool lacks;             /* the archive is sound, and has no such member */
     Err *err;
 } NpyIn;
 
@@ -374,6 +375,7 @@ static int zip_search(NpyIn *in, const uint8_t *directory, uint32_t length, uint
             return zip_member(in, e);
         at += 46 + name + rest;
     }
+    in->lacks = true;
     return err_set(in->err, EXIT_BAD_DATA, "%s: error: the archive has no member '%s'", in->path, member);
 }
 
@@ -406,12 +408,12 @@ static int zip_find(NpyIn *in, const char *member)
 
 /* ---- */
 
-int npy_read(const char *path, Array *out, Err *err)
+int npz_read(const char *path, Array *out, bool *lacks, Err *err)
 {
     *out = (Array){ .owned = false };
     const char *hash = strstr(path, ".npz#");
     char *file = hash ? strndup(path, (size_t)(hash - path) + 4) : strdup(path);
-    NpyIn in = { path, file ? fopen(file, "rb") : NULL, 0, 0, err };
+    NpyIn in = { .path = path, .f = file ? fopen(file, "rb") : NULL, .err = err };
     struct stat st;
     int code = EXIT_FINE;
     if (!in.f || fstat(fileno(in.f), &st))
@@ -428,7 +430,14 @@ int npy_read(const char *path, Array *out, Err *err)
     if (in.f)
         fclose(in.f);
     free(file);
+    *lacks = in.lacks;
     return code;
+}
+
+int npy_read(const char *path, Array *out, Err *err)
+{
+    bool lacks;
+    return npz_read(path, out, &lacks, err);
 }
 
 static const char *npy_descr(DType type)

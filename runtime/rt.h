@@ -46,6 +46,7 @@ void output_abandon(Output *);
 
 /* npy.c: NPY 1-3 read, 1.0 written; .npz members (stored or deflated is refused by name) as "file.npz#member" */
 int npy_read(const char *path, Array *, Err *);
+int npz_read(const char *path, Array *, bool *lacks, Err *);     /* the same; *lacks: it is an archive without that member */
 int npy_write(const char *path, const Array *, Err *);
 void swap_bytes(void *data, size_t size, int64_t n);    /* of n elements of 1, 2, 4 or 8 bytes */
 

@@ -258,9 +258,12 @@ START_TEST(npz_members)
     array_free(&b);
     ck_assert_int_eq(npy_read("a.npz#Y", &b, &err), EXIT_BAD_DATA);
     ck_assert_str_eq(err.text, "a.npz#Y: error: the archive has no member 'Y'");
+    bool lacks;
+    ck_assert(npz_read("a.npz#Y", &b, &lacks, &err) == EXIT_BAD_DATA && lacks);
     for (size_t i = 0; i < n; i++) {
         put("cut.npz", z, i);
-        ck_assert_msg(npy_read("cut.npz#X", &b, &err) == EXIT_BAD_DATA, "accepted at %zu of %zu", i, n);
+        ck_assert_msg(npz_read("cut.npz#X", &b, &lacks, &err) == EXIT_BAD_DATA, "accepted at %zu of %zu", i, n);
+        ck_assert_msg(!lacks, "damaged at %zu, and taken for lacking", i);
     }
     for (size_t i = 0; i < n; i++) {        /* any byte: never a crash */
         z[i] ^= 0xff;
