@@ -99,6 +99,7 @@ void hint(Ctx *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int error_count(const Ctx *);
 bool last_error_is(const Ctx *, const char *code);
 void diag_print(Ctx *, FILE *);                 /* all, in order; then forgets them */
+bool is_one_of(const char *word, const char *const *words, int n);
 const char *nearest_name(const char *word, const char *const *names, int n);    /* the best match worth suggesting, or NULL */
 _Noreturn void bug(const Ctx *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *explain(const char *code);          /* the longer text, or NULL */

@@ -535,6 +535,14 @@ static int distance(const char *a, int na, const char *b, int nb)
     return last[nb];
 }
 
+bool is_one_of(const char *word, const char *const *words, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
 const char *nearest_name(const char *word, const char *const *names, int n)
 {
     size_t length = strlen(word);

@@ -39,7 +39,6 @@ typedef struct {
 /* False after a message on standard error. */
 bool command_parse(Command *, int argc, char **argv);
 void help_print(FILE *);
-bool is_one_of(const char *word, const char *const *words, int n);
 
 /* ---------------------------------------------------------------- main.c */
 

@@ -135,22 +135,28 @@ Val call_over(Lower *, const Symbol *fn, const Ast *call, Val *args, int n, cons
 
 /* lower_call.c */
 Val lower_call(Lower *, const Ast *);
-Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n);
-const char *const *builtin_names(int *n);
 bool is_builtin(Lower *, const char *name);
 Symbol *std_function(Lower *, const char *name);
 const char *nearest_argument(const char *word, const char *const *names, int n);
 bool named_once(Lower *, const Ast *call);
-bool plain_args(Lower *, const Ast *call, int least, int most, const char *const *named, int nnamed);  /* how many, and which by name */
 const Ast *named_arg(const Ast *call, const char *name), *nth_arg(const Ast *call, int n);
 
 bool call_is_known(Lower *, const Ast *call);                   /* such a function, with so many arguments */
+
+/* lower_fn.c */
+Val expand(Lower *, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n);
+Val call_function(Lower *, Symbol *fn, const Ast *call);
+Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
+bool defined_args(Lower *, const Symbol *fn, const Ast *call);
 
 /* lower_body.c */
 bool check_body(Lower *, const Symbol *fn);                     /* what is wrong at every call of it */
 
 /* lower_library.c */
-Val call_special(Lower *, const Ast *), call_count(Lower *, const Ast *);
+Val call_size(Lower *, const Ast *), call_mask(Lower *, const Ast *), call_onehot(Lower *, const Ast *), call_concat(Lower *, const Ast *);
+Val call_reshape(Lower *, const Ast *), call_cumsum(Lower *, const Ast *), call_diag(Lower *, const Ast *), call_dropout(Lower *, const Ast *);
+Val call_batch_norm(Lower *, const Ast *), call_stop(Lower *, const Ast *), call_opaque(Lower *, const Ast *), call_rows(Lower *, const Ast *);
+Val call_count(Lower *, const Ast *);
 uint64_t draw_key(const char *name, int ordinal);
 const Ex *element_place(Lower *, const Val *);                  /* row-major place of an element, for draws */
 
@@ -164,8 +170,6 @@ bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **f
 
 /* lower_let.c */
 bool lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
-bool is_reduction(const char *name);
-Val call_std(Lower *, const char *name, const Ast *call, const Val *args, int n);
 
 /* lint.c */
 void warn_batch_sums(Ctx *, const Graph *);

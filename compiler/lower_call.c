@@ -1,62 +1,21 @@
 /* lower_call.c: f(...).
  *
- * A scalar primitive is one operation on every element. A function of the model or of the library (std.ad) is expanded at
- * the call: its arguments become values of its own names, size variables the caller's sizes, and its body is lowered
- * again, which is what makes functions polymorphic in shape. The few that cannot be written in the language stand here. */
+ * Which function a name is, and how many arguments a built-in one takes. A scalar primitive, here, is one operation on
+ * every element; what cannot be written in the language is in lower_library.c, reductions are in lower_reduce.c, functions
+ * with a definition, std.ad's among them, in lower_fn.c. */
 #include "lower.h"
 #include <string.h>
 
-/* ---------------------------------------------------------------- scalar primitives */
-
-static const struct { const char *name; Op op; int nargs; } scalar[] = {
-    {"exp", OP_EXP, 1}, {"expm1", OP_EXPM1, 1}, {"log", OP_LOG, 1}, {"log1p", OP_LOG1P, 1}, {"sqrt", OP_SQRT, 1}, {"abs", OP_ABS, 1},
-    {"sign", OP_SIGN, 1}, {"floor", OP_FLOOR, 1}, {"ceil", OP_CEIL, 1}, {"round", OP_ROUND, 1}, {"sin", OP_SIN, 1}, {"cos", OP_COS, 1},
-    {"tan", OP_TAN, 1}, {"asin", OP_ASIN, 1}, {"acos", OP_ACOS, 1}, {"atan", OP_ATAN, 1}, {"atan2", OP_ATAN2, 2}, {"sinh", OP_SINH, 1},
-    {"cosh", OP_COSH, 1}, {"tanh", OP_TANH, 1}, {"asinh", OP_ASINH, 1}, {"acosh", OP_ACOSH, 1}, {"atanh", OP_ATANH, 1}, {"erf", OP_ERF, 1},
-    {"erfc", OP_ERFC, 1}, {"lgamma", OP_LGAMMA, 1}, {"polygamma", OP_POLYGAMMA, 2}, {"sigmoid", OP_SIGMOID, 1}, {"softplus", OP_SOFTPLUS, 1},
-    {"normal_cdf", OP_NORMAL_CDF, 1}, {"lbeta", OP_LBETA, 2}, {"log_normal_cdf", OP_LOG_NORMAL_CDF, 1}, {"pow", OP_POW, 2}, {"mod", OP_MOD, 2}, {"isnan", OP_ISNAN, 1}, {"where", OP_WHERE, 3},
-};
-enum { NSCALAR = (int)(sizeof scalar / sizeof *scalar) };
-
-static const char *const special[] = {
-    "size", "total", "mask", "onehot", "concat", "reshape", "cumsum", "diag", "dropout", "batch_norm", "stop", "grad", "jvp", "hvp",
-    "lowrank", "pca", "svdvals", "quantile", "cross_entropy", "nll", "kl",
-};
-static const char *const draws[] = {"uniform", "normal", "glorot", "he", "lecun", "orthogonal", "zeros", "ones", "constant", "file"};
-enum { NSPECIAL = (int)(sizeof special / sizeof *special), NDRAWS = (int)(sizeof draws / sizeof *draws) };
-
-static bool listed(const char *name, const char *const *list, int n) {
-    for (int k = 0; k < n; k++)
-        if (strcmp(list[k], name) == 0)
-            return true;
-    return false;
-}
+/* A built-in function that std.ad does not define: at least and at most so many arguments by place, these by name. */
+typedef struct { const char *name; int least, most; const char *named[2]; Val (*call)(Lower *, const Ast *); Op op; } Builtin;
+static const Builtin *builtin(const char *name);
 
 Symbol *std_function(Lower *L, const char *name) {
     Symbol *s = L->std ? find_global(L->std, name, 1 << 30) : NULL;
     return s && s->kind == SYM_FN ? s : NULL;
 }
 
-static int scalar_of(const char *name) {
-    for (int k = 0; k < NSCALAR; k++)
-        if (strcmp(scalar[k].name, name) == 0)
-            return k;
-    return -1;
-}
-
-bool is_builtin(Lower *L, const char *name) {
-    return scalar_of(name) >= 0 || listed(name, special, NSPECIAL) || listed(name, draws, NDRAWS) || is_reduction(name)
-        || (name[0] != '_' && std_function(L, name));
-}
-
 /* ---------------------------------------------------------------- arguments */
-
-static int count_args(const Ast *call) {
-    int n = 0;
-    for (const Ast *a = call->items; a; a = a->next)
-        n++;
-    return n;
-}
 
 /* No argument is named twice. */
 bool named_once(Lower *L, const Ast *call) {
@@ -72,28 +31,29 @@ bool named_once(Lower *L, const Ast *call) {
 /* NumPy says axis, PyTorch dim. */
 const char *nearest_argument(const char *word, const char *const *names, int n) {
     bool axes = strcmp(word, "axis") == 0 || strcmp(word, "axes") == 0 || strcmp(word, "dim") == 0;
-    return axes && listed("over", names, n) ? "over" : nearest_name(word, names, n);
+    return axes && is_one_of("over", names, n) ? "over" : nearest_name(word, names, n);
 }
 
-bool plain_args(Lower *L, const Ast *call, int least, int most, const char *const *named, int nnamed) {
-    int n = 0;
+/* As many arguments as the table says, and only these names. */
+static bool arguments_fit(Lower *L, const Builtin *b, const Ast *call) {
+    int n = 0, names = !!b->named[0] + !!b->named[1];
     bool fine = true;
     for (const Ast *a = call->items; a; a = a->next) {
         if (a->kind != AST_ARG) {
             n++;
-        } else if (!listed(a->text, named, nnamed)) {
+        } else if (!is_one_of(a->text, b->named, names)) {
             ERR(L, a->name_span, "E0208", "'%s' has no argument '%s'", call->text, a->text);
-            const char *near = nearest_argument(a->text, named, nnamed);
+            const char *near = nearest_argument(a->text, b->named, names);
             if (near && !L->muted)
                 hint(L->ctx, "did you mean '%s'?", near);
             fine = false;
         }
     }
-    if (fine && (n < least || n > most)) {
-        if (least == most)
-            ERR(L, call->span, "E0206", "'%s' takes %d argument%s, not %d", call->text, least, least == 1 ? "" : "s", n);
+    if (fine && (n < b->least || n > b->most)) {
+        if (b->least == b->most)
+            ERR(L, call->span, "E0206", "'%s' takes %d argument%s, not %d", call->text, b->least, b->least == 1 ? "" : "s", n);
         else
-            ERR(L, call->span, "E0206", "'%s' takes %d to %d arguments, not %d", call->text, least, most, n);
+            ERR(L, call->span, "E0206", "'%s' takes %d %s %d arguments, not %d", call->text, b->least, b->most == b->least + 1 ? "or" : "to", b->most, n);
         fine = false;
     }
     return fine;
@@ -114,11 +74,11 @@ const Ast *nth_arg(const Ast *call, int n) {
     return NULL;
 }
 
+/* ---------------------------------------------------------------- scalar primitives */
+
 /* where(c, a, b): a and b are lowered under c and not c. */
 OWN_FRAME static Val call_where(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
-    if (!plain_args(L, a, 3, 3, NULL, 0))
-        return val_bad();
     Val c = lower_condition(L, nth_arg(a, 0)), arm[2];
     bool lazy = !c.bad && c.rank == 0;
     for (int k = 0; k < 2; k++) {
@@ -201,16 +161,15 @@ static void warn_log_of(Lower *L, const Ast *arg) {
     hint(L->ctx, "write %s(...) of the same argument", soft ? "log_softmax" : "log_sigmoid");
 }
 
-static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default);
+static Val along_axis(Lower *L, const Ast *call, const char *name);
 
-OWN_FRAME static Val call_scalar(Lower *L, int row, const Ast *a) {
-    int n = scalar[row].nargs;
-    Op op = scalar[row].op;
-    if (!plain_args(L, a, n, n, NULL, 0))
-        return val_bad();
+OWN_FRAME static Val call_scalar(Lower *L, const Ast *a) {
+    const Builtin *b = builtin(a->text);
+    int n = b->most;
+    Op op = b->op;
     const Ast *first = nth_arg(a, 0);
     if (op == OP_LOG && first->kind == AST_CALL && strcmp(first->text, "softmax") == 0)
-        return call_vector(L, first, "log_softmax", -1);
+        return arguments_fit(L, builtin("softmax"), first) ? along_axis(L, first, "log_softmax") : val_bad();
     Val v[3];
     for (int k = 0; k < n; k++)
         v[k] = lower_expr(L, nth_arg(a, k));
@@ -224,416 +183,23 @@ OWN_FRAME static Val call_scalar(Lower *L, int row, const Ast *a) {
     return apply_scalar(L, op, v, n, a);
 }
 
-/* max(a, b), min(a, b) */
-OWN_FRAME static Val call_min_max(Lower *L, const Ast *a) {
+/* max(a, b), min(a, b), and max(x, over = c) */
+OWN_FRAME static Val call_extreme(Lower *L, const Ast *a) {
+    if (!nth_arg(a, 1))
+        return call_reduction(L, a);
+    const Ast *over = named_arg(a, "over");
+    if (over) {
+        ERR(L, over->span, "E0208", "'%s' of two values has no argument 'over'", a->text);
+        return val_bad();
+    }
     Val v[2] = {lower_expr(L, nth_arg(a, 0)), lower_expr(L, nth_arg(a, 1))};
     return apply_scalar(L, strcmp(a->text, "max") == 0 ? OP_MAX : OP_MIN, v, 2, a);
 }
 
-/* ---------------------------------------------------------------- functions of the model and the library */
+/* ---------------------------------------------------------------- along an axis */
 
-enum { MAX_EXPANSIONS = 20000, MAX_DEPTH = 200 };
-
-static bool mentions(const Ast *a, const char *const *names, int n) {
-    if (!a)
-        return false;
-    if (a->kind == AST_CALL && listed(a->text, names, n))
-        return true;
-    const Ast *parts[] = {a->a, a->b, a->c, a->from, a->items, a->clauses, a->vjp};
-    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
-        for (const Ast *p = parts[k]; p; p = k >= 4 ? p->next : NULL)
-            if (mentions(p, names, n))
-                return true;
-    return false;
-}
-
-static Symbol *local(Lower *L, const char *name, Span span, Val v, Node *node) {
-    Symbol *s = declare(L, name, span, v.bad ? SYM_BAD : SYM_VALUE);
-    if (s) {
-        s->value = v;
-        s->node = node;
-    }
-    return s;
-}
-
-/* Where the call gives this argument; the call itself when it does not. */
-static Span given_at(const Ast *fn, const Ast *arg, const Ast *call) {
-    const Ast *given = call->kind == AST_CALL ? named_arg(call, arg->text) : NULL;
-    int place = 0;
-    for (const Ast *p = fn->items; p && p != arg; p = p->next)
-        place++;
-    if (!given && call->kind == AST_CALL)
-        given = nth_arg(call, place);
-    return given ? given->span : call->span;
-}
-
-/* x[b, i]: a number or a dim declared above is that; any other name is a size of the caller's. */
-static bool bind_sizes(Lower *L, const Ast *fn, const Ast *arg, Val *v, const Ast *call) {
-    Ctx *ctx = L->ctx;
-    int rank = 0;
-    for (const Ast *i = arg->items; i; i = i->next)
-        rank++;
-    if (rank != v->rank) {
-        ERR(L, given_at(fn, arg, call), "E0204", "argument '%s' of '%s' must %s, not have the shape %s", arg->text, call->text,
-            rank == 0 ? "be a scalar" : arena_printf(ctx->arena, "have %d ax%s", rank, rank == 1 ? "is" : "es"), shape_text(L, v));
-        if (!L->muted)
-            note_dims(L, v, NULL);
-        return false;
-    }
-    int k = 0;
-    for (const Ast *i = arg->items; i; i = i->next, k++) {
-        Symbol *s = i->kind == AST_NAME ? lookup(L, i->text) : NULL;
-        if (s && s->kind != SYM_DIM && s->kind != SYM_BAD && !lookup_local(L, i->text))      /* a value above may be called as a size is */
-            s = NULL;
-        if (i->kind == AST_NAME && !s) {
-            Symbol *size = declare(L, i->text, i->span, SYM_DIM);
-            Dim *d = NEW(ctx, Dim);
-            *d = (Dim){.name = i->text, .span = i->span, .size = v->axis[k].size, .place = -1};
-            size->dim = v->axis[k].dim ? v->axis[k].dim : d;
-            if (!v->axis[k].dim)
-                v->axis[k].dim = d;
-            continue;
-        }
-        const Dim *dim = NULL;
-        const Ex *size = lower_size(L, i, &dim);
-        if (!size)
-            return false;
-        if (!same_size(L, size, dim, v->axis[k].size, v->axis[k].dim) || v->axis[k].stretch) {
-            ERR(L, given_at(fn, arg, call), "E0204", "argument '%s' of '%s' has the shape %s, but its axis %d must be '%s', which is %s here", arg->text,
-                call->text, shape_text(L, v), k, span_text(ctx, i->span), size_text(L, size, NULL));
-            if (!L->muted) {
-                if (dim && dim->place >= 0)
-                    hint(ctx, "%s", declared_at(L, dim));
-                if (v->axis[k].dim && v->axis[k].dim->place >= 0)
-                    hint(ctx, "%s", declared_at(L, v->axis[k].dim));
-            }
-            return false;
-        }
-        if (!v->axis[k].dim)
-            v->axis[k].dim = dim;
-    }
-    return true;
-}
-
-/* While a shape is guessed, a scalar stands for whatever the brackets ask for, once the other arguments have told the sizes. */
-static bool guess_axes(Lower *L, const Ast *arg, Val *v) {
-    int rank = 0;
-    for (const Ast *i = arg->items; i; i = i->next, rank++) {
-        const Dim *dim = NULL;
-        const Ex *size = rank < MAX_RANK && (i->kind != AST_NAME || lookup(L, i->text)) ? lower_size(L, i, &dim) : NULL;
-        if (!size)
-            return false;
-        v->axis[rank].size = size;
-        v->axis[rank].dim = dim;
-    }
-    v->rank = rank;
-    return true;
-}
-
-static bool trivial(const Ex *e) {
-    if (e->op == OP_REALOF || e->op == OP_INTOF || e->op == OP_NEG)
-        return trivial(e->arg[0]);
-    return e->nargs == 0 || e->op == OP_READ;
-}
-
-/* Names of sizes that a function gave to unnamed axes end with it. */
-static Val unnamed(Val v) {
-    for (int k = 0; !v.bad && k < v.rank; k++)
-        if (v.axis[k].dim && v.axis[k].dim->place < 0)
-            v.axis[k].dim = NULL;
-    return v;
-}
-
-static bool lower_block(Lower *L, const Ast *statements) {
-    bool fine = true;
-    for (const Ast *s = statements; s; s = s->next) {
-        if (s->kind == AST_SCAN) {
-            fine &= lower_scan(L, s);
-        } else if (s->kind == AST_LET && s->from) {
-            fine &= lower_recurrence(L, s);
-        } else if (s->kind == AST_LET) {
-            Node *node = NULL;
-            Val v = lower_let_value(L, s, &node);
-            local(L, s->text, s->name_span, v, node);
-            fine &= !v.bad;
-        } else if (s->kind == AST_POISON) {
-            if (s->text)
-                declare(L, s->text, s->span, SYM_BAD);
-            fine = false;
-        }
-    }
-    return fine;
-}
-
-static int count_parameters(const Ast *fn, int *needed) {
-    int n = 0;
-    *needed = 0;
-    for (const Ast *arg = fn->items; arg; arg = arg->next, n++)
-        *needed += !arg->a;
-    return n;
-}
-
-/* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
-OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
-    Ctx *ctx = L->ctx;
-    const Ast *vjp = fn->vjp;
-    Node *node = NULL;
-    value = val_cast(L, value, T_REAL);
-    Val out = val_let(L, value, fn->text, fn->span, &node);
-    if (out.bad)
-        return out;
-    Node *dy = node_leaf(ctx, L->graph, N_PARAM, T_REAL, node->rank, node->axis, -1, vjp->text, vjp->span);
-    Val cotangent = out;
-    cotangent.body = ex_read(ctx, dy, out.body->arg, false);
-    Scope *scope = NEW(ctx, Scope);
-    *scope = (Scope){.outer = L->scope, .limit = L->scope->limit, .module = L->scope->module};
-    L->scope = scope;
-    local(L, vjp->text, vjp->name_span, cotangent, dy);
-    Rule *rule = NEW(ctx, Rule);
-    rule->arg = NEWN(ctx, const Ex *, n + 1);
-    rule->rule = NEWN(ctx, const Ex *, n + 1);
-    rule->cotangent = dy;
-    rule->value = out.body;
-    const Ast *e = vjp->clauses;
-    bool fine = true;
-    int k = 0, spare = 0;               /* rules for arguments that happen to be ints in this call */
-    for (const Ast *r = e; r; r = r->next)
-        spare++;
-    for (const Ast *arg = fn->items; arg; arg = arg->next, k++)
-        spare -= !arg->a && args[k].type == T_REAL;
-    k = 0;
-    for (const Ast *arg = fn->items; arg; arg = arg->next, k++) {
-        if (!arg->a && args[k].type != T_REAL && spare > 0 && e) {
-            e = e->next;
-            spare--;
-        }
-        if (arg->a || args[k].type != T_REAL)
-            continue;
-        if (!e) {
-            ERR(L, vjp->span, "E0217", "vjp of '%s' has no expression for the argument '%s'", fn->text, arg->text);
-            fine = false;
-            break;
-        }
-        Val r = val_cast(L, lower_expr(L, e), T_REAL), shape = {0};
-        bool fits = !r.bad && r.rank == args[k].rank;
-        if (!r.bad && !fits)
-            ERR(L, e->span, "E0217", "vjp of '%s': the adjoint of '%s' must have its shape %s, not %s", fn->text, arg->text, shape_text(L, &args[k]), shape_text(L, &r));
-        if (!fits || !combine_shapes(L, &args[k], &r, &shape, e->span, "'vjp'", NULL, e)) {
-            fine = false;
-        } else {
-            for (int j = 0; j < args[k].rank; j++)
-                shape.axis[j] = args[k].axis[j];
-            shape.body = r.body;
-            shape.type = T_REAL;
-            Val made = fine ? val_let(L, shape, NULL, e->span, NULL) : val_bad();
-            rule->arg[rule->n] = args[k].body;
-            rule->rule[rule->n++] = made.body;
-            fine &= !made.bad;
-        }
-        e = e->next;
-    }
-    if (fine && e) {
-        ERR(L, e->span, "E0217", "vjp of '%s' has more expressions than arguments that it is differentiated in", fn->text);
-        fine = false;
-    }
-    L->scope = scope->outer;
-    node->vjp = rule;
-    return fine ? out : val_bad();
-}
-
-/* Lowers the body for these arguments. given[k]: argument k was passed; otherwise its default is taken. */
-Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n) {
-    Ctx *ctx = L->ctx;
-    static const char *const derivative_calls[] = {"grad", "jvp", "hvp"};
-    const Ast *def = fn->fn;
-    if (fn->wrong)
-        return val_bad();
-    if (fn->expanding) {
-        ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", def->text);
-        return val_bad();
-    }
-    if (L->exhausted)                               /* said once */
-        return val_bad();
-    if (++L->expansions > MAX_EXPANSIONS || L->depth > MAX_DEPTH) {
-        if (L->depth > MAX_DEPTH)
-            ERR(L, call->span, "E0219", "functions stand in functions more than %d deep at '%s'", MAX_DEPTH, def->text);
-        else
-            ERR(L, call->span, "E0219", "functions are expanded more than %d times at '%s'", MAX_EXPANSIONS, def->text);
-        L->exhausted = !L->muted;
-        return val_bad();
-    }
-    Scope *scope = NEW(ctx, Scope), *before = L->scope;
-    Span site = L->std_call;
-    bool enters_std = fn->module->is_std && !(L->scope ? L->scope->module->is_std : L->module->is_std);
-    *scope = (Scope){.outer = L->scope, .function = true, .limit = fn->fn_order ? fn->fn_order : fn->order, .module = fn->module, .call = call->span};
-    L->scope = scope;
-    if (enters_std)
-        L->std_call = call->span;
-    fn->expanding = true;
-    L->depth++;
-    bool keep = def->vjp || mentions(def->a, derivative_calls, 3);
-    for (const Ast *s = def->clauses; s; s = s->next)
-        keep |= mentions(s, derivative_calls, 3);
-    int needed;
-    Val *bound = NEWN(ctx, Val, count_parameters(def, &needed) + 1);
-    bool fine = true;
-    int k = 0;
-    for (int late = 0; late <= L->guessing; late++) {
-        k = 0;
-        for (const Ast *arg = def->items; arg; arg = arg->next, k++) {
-            Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
-            Node *node = nodes && k < n ? nodes[k] : NULL;
-            bool guess = L->guessing && !v.bad && v.rank == 0 && arg->items;
-            if (guess != late)
-                continue;
-            if (!v.bad && arg->bracketed && !(guess && guess_axes(L, arg, &v)) && !bind_sizes(L, def, arg, &v, call))
-                v = val_bad();
-            bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
-            if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body)))
-                v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
-            bound[k] = v;
-            fine &= !v.bad;
-            local(L, arg->text, arg->name_span, v, node);
-        }
-    }
-    Val value = val_bad();
-    if (fine && lower_block(L, def->clauses))
-        value = lower_expr(L, def->a);
-    if (!value.bad && def->vjp)
-        value = with_rule(L, def, value, bound, k);
-    L->depth--;
-    fn->expanding = false;
-    L->std_call = site;
-    L->scope = before;
-    return unnamed(value);
-}
-
-static const Ast *parameter(const Ast *fn, const char *name, int *place) {
-    *place = 0;
-    for (const Ast *arg = fn->items; arg; arg = arg->next, (*place)++)
-        if (strcmp(arg->text, name) == 0)
-            return arg;
-    return NULL;
-}
-
-static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
-    const char *names[MAX_ARGS + 2];
-    int n = 0;
-    for (const Ast *p = fn->items; p && n < MAX_ARGS; p = p->next)
-        names[n++] = p->text;
-    if (fn->text && (strstr(fn->text, "softmax") || strcmp(fn->text, "layer_norm") == 0))
-        names[n++] = "over";
-    ERR(L, arg->name_span, "E0208", "'%s' has no argument '%s'", fn->text, arg->text);
-    const char *near = nearest_name(arg->text, names, n);
-    if (near && !L->muted)
-        hint(L->ctx, "did you mean '%s'?", near);
-}
-
-/* Positional arguments first, then by name, then defaults. skip: a name taken care of by the caller ('over'). */
-OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
-    int needed, n = count_parameters(fn->fn, &needed), at = first;
-    bool fine = true;
-    for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
-        int place = at;
-        if (a->kind == AST_ARG && skip && strcmp(a->text, skip) == 0)
-            continue;
-        if (a->kind == AST_ARG && !parameter(fn->fn, a->text, &place)) {
-            unknown_argument(L, a, fn->fn);
-            fine = false;
-            continue;
-        }
-        if (a->kind != AST_ARG && first && at++ < 2 * first && place < first)
-            continue;
-        if (a->kind != AST_ARG && !first)
-            at++;
-        if (place >= n) {
-            ERR(L, call->span, "E0206", "'%s' takes %d argument%s", call->text, n, n == 1 ? "" : "s");
-            return false;
-        }
-        if (given[place]) {
-            if (!first || a->kind == AST_ARG) {
-                const Ast *p = fn->fn->items;
-                for (int k = 0; k < place; k++)
-                    p = p->next;
-                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", p->text, call->text);
-                fine = false;
-            }
-            continue;
-        }
-        args[place] = lower_expr(L, a->kind == AST_ARG ? a->a : a);
-        given[place] = true;
-        fine &= !args[place].bad;
-    }
-    int k = 0;
-    for (const Ast *p = fn->fn->items; p; p = p->next, k++)
-        if (!given[k] && !p->a && fine) {
-            ERR(L, call->span, "E0206", "'%s' needs its argument '%s'", call->text, p->text);
-            if (!L->muted)
-                hint(L->ctx, "it takes %d argument%s", n, n == 1 ? "" : "s");
-            fine = false;
-        }
-    return fine;
-}
-
-static Node *node_of_arg(Lower *L, const Ast *a) {
-    if (a && a->kind == AST_NAME) {
-        Symbol *s = lookup(L, a->text);
-        return s && s->kind == SYM_VALUE ? s->node : NULL;
-    }
-    return NULL;
-}
-
-OWN_FRAME static Val call_function(Lower *L, Symbol *fn, const Ast *call) {
-    if (fn->wrong) {                                    /* its arguments' own mistakes */
-        for (const Ast *a = call->items; a; a = a->next)
-            lower_expr(L, a->kind == AST_ARG ? a->a : a);
-        return val_bad();
-    }
-    int needed, n = count_parameters(fn->fn, &needed);
-    Val *args = NEWN(L->ctx, Val, n + 1);               /* not on the stack, where calls within calls would fill it */
-    bool given[MAX_ARGS] = {0};
-    Node *nodes[MAX_ARGS] = {0};
-    if (!bind_arguments(L, fn, call, args, given, NULL, 0))
-        return val_bad();
-    int at = 0;
-    for (const Ast *a = call->items; a; a = a->next) {
-        int place = at;
-        if (a->kind == AST_ARG)
-            parameter(fn->fn, a->text, &place);
-        else
-            at++;
-        nodes[place] = node_of_arg(L, a->kind == AST_ARG ? a->a : a);
-    }
-    return expand(L, fn, call, args, given, nodes, n);
-}
-
-/* A library function with its first n arguments already lowered; the rest of the call by name. */
-Val call_std(Lower *L, const char *name, const Ast *call, const Val *args, int n) {
-    Symbol *fn = std_function(L, name);
-    if (!fn)
-        bug(L->ctx, "std.ad has no function '%s'", name);
-    int needed, count = count_parameters(fn->fn, &needed);
-    Val *all = NEWN(L->ctx, Val, count + 1);
-    bool given[MAX_ARGS] = {0};
-    for (int k = 0; k < n; k++) {
-        all[k] = args[k];
-        given[k] = true;
-    }
-    for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
-        int place;
-        if (a->kind != AST_ARG || strcmp(a->text, "over") == 0 || !parameter(fn->fn, a->text, &place) || place < n)
-            continue;
-        all[place] = lower_expr(L, a->a);
-        given[place] = true;
-    }
-    return expand(L, fn, call, all, given, NULL, count);
-}
-
-/* softmax(x, over = -1) and the like: a vector function along one axis. */
-OWN_FRAME static Val call_vector(Lower *L, const Ast *call, const char *name, int over_default) {
-    static const char *const named[] = {"over", "eps"};
-    if (!plain_args(L, call, 1, 1, named, strcmp(call->text, "layer_norm") == 0 ? 2 : 1))
-        return val_bad();
+/* A library function of a vector, along one axis: the last, or that which 'over' says. */
+OWN_FRAME static Val along_axis(Lower *L, const Ast *call, const char *name) {
     Val x = lower_expr(L, nth_arg(call, 0));
     bool chosen[MAX_RANK] = {0};
     if (x.bad) {
@@ -648,7 +214,7 @@ OWN_FRAME static Val call_vector(Lower *L, const Ast *call, const char *name, in
     if (over && !axes_of(L, over, &x, chosen, call->text))
         return val_bad();
     if (!over)
-        chosen[over_default < 0 ? x.rank + over_default : over_default] = true;
+        chosen[x.rank - 1] = true;
     int n = 0;
     for (int k = 0; k < x.rank; k++)
         n += chosen[k];
@@ -659,7 +225,47 @@ OWN_FRAME static Val call_vector(Lower *L, const Ast *call, const char *name, in
     return call_over(L, std_function(L, name), call, &x, 1, chosen);
 }
 
+static Val call_along(Lower *L, const Ast *a) { return along_axis(L, a, a->text); }
+
 /* ---------------------------------------------------------------- which function */
+
+#define SCALAR(name, op, n) {name, n, n, {0}, call_scalar, op}
+static const Builtin builtins[] = {
+    SCALAR("exp", OP_EXP, 1), SCALAR("expm1", OP_EXPM1, 1), SCALAR("log", OP_LOG, 1), SCALAR("log1p", OP_LOG1P, 1), SCALAR("sqrt", OP_SQRT, 1),
+    SCALAR("abs", OP_ABS, 1), SCALAR("sign", OP_SIGN, 1), SCALAR("floor", OP_FLOOR, 1), SCALAR("ceil", OP_CEIL, 1), SCALAR("round", OP_ROUND, 1),
+    SCALAR("sin", OP_SIN, 1), SCALAR("cos", OP_COS, 1), SCALAR("tan", OP_TAN, 1), SCALAR("asin", OP_ASIN, 1), SCALAR("acos", OP_ACOS, 1),
+    SCALAR("atan", OP_ATAN, 1), SCALAR("atan2", OP_ATAN2, 2), SCALAR("sinh", OP_SINH, 1), SCALAR("cosh", OP_COSH, 1), SCALAR("tanh", OP_TANH, 1),
+    SCALAR("asinh", OP_ASINH, 1), SCALAR("acosh", OP_ACOSH, 1), SCALAR("atanh", OP_ATANH, 1), SCALAR("erf", OP_ERF, 1), SCALAR("erfc", OP_ERFC, 1),
+    SCALAR("lgamma", OP_LGAMMA, 1), SCALAR("polygamma", OP_POLYGAMMA, 2), SCALAR("sigmoid", OP_SIGMOID, 1), SCALAR("softplus", OP_SOFTPLUS, 1),
+    SCALAR("normal_cdf", OP_NORMAL_CDF, 1), SCALAR("lbeta", OP_LBETA, 2), SCALAR("log_normal_cdf", OP_LOG_NORMAL_CDF, 1), SCALAR("pow", OP_POW, 2),
+    SCALAR("mod", OP_MOD, 2), SCALAR("isnan", OP_ISNAN, 1), {"where", 3, 3, {0}, call_where, OP_WHERE},
+    {"max", 1, 2, {"over"}, call_extreme, OP_MAX}, {"min", 1, 2, {"over"}, call_extreme, OP_MIN},
+    {"sum", 1, 1, {"over"}, call_reduction, 0}, {"prod", 1, 1, {"over"}, call_reduction, 0}, {"argmax", 1, 1, {"over"}, call_reduction, 0},
+    {"argmin", 1, 1, {"over"}, call_reduction, 0}, {"any", 1, 1, {"over"}, call_reduction, 0}, {"all", 1, 1, {"over"}, call_reduction, 0},
+    {"mean", 1, 1, {"over"}, call_reduction, 0}, {"norm", 1, 1, {"over"}, call_reduction, 0},
+    {"var", 1, 1, {"over", "ddof"}, call_reduction, 0}, {"std", 1, 1, {"over", "ddof"}, call_reduction, 0},
+    {"logsumexp", 1, 1, {"over"}, call_reduction, 0},
+    {"softmax", 1, 1, {"over"}, call_along, 0}, {"log_softmax", 1, 1, {"over"}, call_along, 0}, {"layer_norm", 1, 1, {"over", "eps"}, call_along, 0},
+    {"batch_norm", 1, 1, {"over", "eps"}, call_batch_norm, 0}, {"cumsum", 1, 1, {"over"}, call_cumsum, 0}, {"dropout", 1, 2, {"p"}, call_dropout, 0},
+    {"size", 1, 1, {0}, call_size, 0}, {"total", 1, 1, {0}, call_size, 0}, {"mask", 1, 1, {0}, call_mask, 0}, {"onehot", 1, 1, {0}, call_onehot, 0},
+    {"concat", 1, MAX_ARGS, {"axis"}, call_concat, 0}, {"reshape", 2, 2, {0}, call_reshape, 0}, {"diag", 1, 1, {0}, call_diag, 0},
+    {"stop", 1, 1, {0}, call_stop, 0}, {"grad", 2, 2, {0}, call_grad, 0}, {"jvp", 3, 3, {0}, call_jvp, 0}, {"hvp", 3, 3, {0}, call_hvp, 0},
+    {"lowrank", 2, 2, {0}, call_opaque, 0}, {"pca", 2, 2, {0}, call_opaque, 0}, {"svdvals", 1, 1, {0}, call_opaque, 0}, {"quantile", 2, 2, {0}, call_opaque, 0},
+    {"cross_entropy", 2, 2, {0}, call_rows, 0}, {"nll", 2, 2, {0}, call_rows, 0}, {"kl", 2, 2, {0}, call_rows, 0},
+};
+enum { NBUILTINS = (int)(sizeof builtins / sizeof *builtins) };
+
+static const char *const draws[] = {"uniform", "normal", "glorot", "he", "lecun", "orthogonal", "zeros", "ones", "constant", "file"};
+enum { NDRAWS = (int)(sizeof draws / sizeof *draws) };
+
+static const Builtin *builtin(const char *name) {
+    for (int k = 0; k < NBUILTINS; k++)
+        if (strcmp(builtins[k].name, name) == 0)
+            return &builtins[k];
+    return NULL;
+}
+
+bool is_builtin(Lower *L, const char *name) { return builtin(name) || is_one_of(name, draws, NDRAWS) || (name[0] != '_' && std_function(L, name)); }
 
 static Symbol *find_function(Lower *L, const char *name) {
     Symbol *s = find_global(L->scope ? L->scope->module : L->module, name, L->scope ? L->scope->limit + 1 : 1 << 30);
@@ -696,10 +302,8 @@ static void unknown_function(Lower *L, const Ast *a) {
     Module *m = L->scope ? L->scope->module : L->module;
     if (m->incomplete)
         return;
-    for (int k = 0; k < NSCALAR; k++)
-        vec_push(L->ctx, &names, scalar[k].name);
-    for (int k = 0; k < NSPECIAL; k++)
-        vec_push(L->ctx, &names, special[k]);
+    for (int k = 0; k < NBUILTINS; k++)
+        vec_push(L->ctx, &names, builtins[k].name);
     for (Symbol *s = m->symbols; s; s = s->next)
         if (s->kind == SYM_FN)
             vec_push(L->ctx, &names, s->name);
@@ -727,60 +331,13 @@ static void unknown_function(Lower *L, const Ast *a) {
         hint(L->ctx, "did you mean '%s'?", near);
 }
 
-/* So many arguments does a built-in function take, and these by name. */
-static bool builtin_args(Lower *L, const Ast *a) {
-    static const struct { const char *name; int least, most; const char *named[2]; } table[] = {
-        {"softmax", 1, 1, {"over"}}, {"log_softmax", 1, 1, {"over"}}, {"layer_norm", 1, 1, {"over", "eps"}}, {"batch_norm", 1, 1, {"over", "eps"}},
-        {"cumsum", 1, 1, {"over"}}, {"concat", 1, MAX_ARGS, {"axis"}}, {"dropout", 1, 2, {"p"}}, {"var", 1, 1, {"over", "ddof"}},
-        {"std", 1, 1, {"over", "ddof"}}, {"max", 1, 2, {"over"}}, {"min", 1, 2, {"over"}}, {"reshape", 2, 2, {0}}, {"grad", 2, 2, {0}},
-        {"jvp", 3, 3, {0}}, {"hvp", 3, 3, {0}}, {"lowrank", 2, 2, {0}}, {"pca", 2, 2, {0}}, {"quantile", 2, 2, {0}},
-        {"cross_entropy", 2, 2, {0}}, {"nll", 2, 2, {0}}, {"kl", 2, 2, {0}},
-    };
-    static const char *const over[] = {"over"};
-    int row = scalar_of(a->text);
-    if (row >= 0)
-        return plain_args(L, a, scalar[row].nargs, scalar[row].nargs, NULL, 0);
-    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
-        if (strcmp(table[k].name, a->text) == 0)
-            return plain_args(L, a, table[k].least, table[k].most, table[k].named, !!table[k].named[0] + !!table[k].named[1]);
-    return plain_args(L, a, 1, 1, over, is_reduction(a->text));
-}
-
-/* The same for a function with a definition, as far as it can be told without its arguments. */
-static bool defined_args(Lower *L, const Symbol *fn, const Ast *a) {
-    int needed, n = count_parameters(fn->fn, &needed), at = 0, place;
-    bool given[MAX_ARGS] = {0}, fine = true;
-    for (const Ast *arg = a->items; arg; arg = arg->next) {
-        place = arg->kind == AST_ARG ? 0 : at++;
-        if (arg->kind == AST_ARG && !parameter(fn->fn, arg->text, &place)) {
-            unknown_argument(L, arg, fn->fn);
-            fine = false;
-        } else if (place < n && place < MAX_ARGS) {
-            given[place] = true;
-        }
-    }
-    if (fine && at > n) {
-        ERR(L, a->span, "E0206", "'%s' takes %d argument%s", a->text, n, n == 1 ? "" : "s");
-        return false;
-    }
-    int k = 0;
-    for (const Ast *p = fn->fn->items; fine && p && k < MAX_ARGS; p = p->next, k++)
-        if (!given[k] && !p->a) {
-            ERR(L, a->span, "E0206", "'%s' needs its argument '%s'", a->text, p->text);
-            if (!L->muted)
-                hint(L->ctx, "it takes %d argument%s", n, n == 1 ? "" : "s");
-            fine = false;
-        }
-    return fine;
-}
-
 bool call_is_known(Lower *L, const Ast *a) {
     if (!named_once(L, a))
         return false;
     const char *name = a->text;
-    static const char *const along[] = {"softmax", "log_softmax", "layer_norm"};
-    if (scalar_of(name) >= 0 || is_reduction(name) || listed(name, special, NSPECIAL) || listed(name, along, 3))
-        return builtin_args(L, a);
+    const Builtin *b = builtin(name);
+    if (b)
+        return arguments_fit(L, b, a);
     Symbol *fn = find_function(L, name), *other = lookup(L, name);
     if (!fn && name[0] != '_')
         fn = std_function(L, name);
@@ -790,7 +347,7 @@ bool call_is_known(Lower *L, const Ast *a) {
     }
     if (fn)
         return defined_args(L, fn, a);
-    if (listed(name, draws, NDRAWS))
+    if (is_one_of(name, draws, NDRAWS))
         ERR(L, a->span, "E0211", "'%s' is a draw: it stands only after '~'", name);
     else if (!other || other->kind != SYM_BAD)
         unknown_function(L, a);
@@ -801,28 +358,18 @@ Val lower_call(Lower *L, const Ast *a) {
     bool in_std = L->scope && L->scope->module->is_std;
     if (!named_once(L, a))
         return val_bad();
-    int row = scalar_of(a->text);
-    if (strcmp(a->text, "where") == 0)
-        return call_where(L, a);
-    if (row >= 0)
-        return call_scalar(L, row, a);
-    if ((strcmp(a->text, "max") == 0 || strcmp(a->text, "min") == 0) && count_args(a) == 2 && nth_arg(a, 1))
-        return call_min_max(L, a);
-    if (is_reduction(a->text))
-        return call_reduction(L, a);
-    if (listed(a->text, special, NSPECIAL))
-        return call_special(L, a);
+    const Builtin *b = builtin(a->text);
+    if (b)
+        return arguments_fit(L, b, a) ? b->call(L, a) : val_bad();
     if (in_std && strcmp(a->text, "_count") == 0)
         return call_count(L, a);
     Symbol *fn = find_function(L, a->text);
     if (fn && !fn->module->is_std)
         return call_function(L, fn, a);
     fn = in_std || a->text[0] != '_' ? std_function(L, a->text) : NULL;
-    if (fn && (strcmp(a->text, "softmax") == 0 || strcmp(a->text, "log_softmax") == 0 || strcmp(a->text, "layer_norm") == 0))
-        return call_vector(L, a, a->text, -1);
     if (fn)
         return call_function(L, fn, a);
-    if (listed(a->text, draws, NDRAWS)) {
+    if (is_one_of(a->text, draws, NDRAWS)) {
         ERR(L, a->span, "E0211", "'%s' is a draw: it stands only after '~'", a->text);
         return val_bad();
     }

@@ -6,9 +6,7 @@
 #include <string.h>
 
 /* cross_entropy, nll, kl: along the last axis, then the mean over all others. */
-static Val call_rows(Lower *L, const Ast *call) {
-    if (!plain_args(L, call, 2, 2, NULL, 0))
-        return val_bad();
+Val call_rows(Lower *L, const Ast *call) {
     Val v[2] = {lower_expr(L, nth_arg(call, 0)), lower_expr(L, nth_arg(call, 1))};
     if (v[0].bad || v[1].bad)
         return val_bad();
@@ -66,9 +64,7 @@ static Val call_rows(Lower *L, const Ast *call) {
     return strcmp(call->text, "nll") == 0 && !m.bad ? val_op(L, OP_NEG, &m, 1, NULL) : m;
 }
 
-static Val call_size(Lower *L, const Ast *a) {
-    if (!plain_args(L, a, 1, 1, NULL, 0))
-        return val_bad();
+Val call_size(Lower *L, const Ast *a) {
     const Dim *dim = NULL;
     const Ex *e = lower_size(L, nth_arg(a, 0), &dim);
     if (!e)
@@ -80,9 +76,7 @@ static Val call_size(Lower *L, const Ast *a) {
     return val_scalar(strcmp(a->text, "total") == 0 && dim->batch ? ex_total(L->ctx) : e);
 }
 
-static Val call_mask(Lower *L, const Ast *a) {
-    if (!plain_args(L, a, 1, 1, NULL, 0))
-        return val_bad();
+Val call_mask(Lower *L, const Ast *a) {
     const Ast *x = nth_arg(a, 0);
     Symbol *s = x->kind == AST_NAME ? lookup(L, x->text) : NULL;
     if (s && s->kind == SYM_BAD)
@@ -106,9 +100,7 @@ static Val call_mask(Lower *L, const Ast *a) {
     return val_cast(L, val_of_node(L, mask, &s->value), T_REAL);
 }
 
-static Val call_onehot(Lower *L, const Ast *a) {
-    if (!plain_args(L, a, 1, 1, NULL, 0))
-        return val_bad();
+Val call_onehot(Lower *L, const Ast *a) {
     Val y = lower_expr(L, nth_arg(a, 0));
     if (y.bad)
         return y;
@@ -144,12 +136,9 @@ static bool axis_number(Lower *L, const Ast *a, int rank, int *axis) {
     return true;
 }
 
-static Val call_concat(Lower *L, const Ast *a) {
+Val call_concat(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
-    static const char *const named[] = {"axis"};
     int n = 0, axis = 0;
-    if (!plain_args(L, a, 1, MAX_ARGS, named, 1))
-        return val_bad();
     for (const Ast *arg = a->items; arg; arg = arg->next)
         n++;
     Val *part = NEWN(ctx, Val, n);
@@ -206,10 +195,8 @@ static Val call_concat(Lower *L, const Ast *a) {
     return r;
 }
 
-static Val call_reshape(Lower *L, const Ast *a) {
+Val call_reshape(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
-    if (!plain_args(L, a, 2, 2, NULL, 0))
-        return val_bad();
     Val x = lower_expr(L, nth_arg(a, 0));
     const Ast *list = nth_arg(a, 1);
     if (x.bad)
@@ -256,10 +243,7 @@ static Val call_reshape(Lower *L, const Ast *a) {
     return r;
 }
 
-static Val call_cumsum(Lower *L, const Ast *a) {
-    static const char *const named[] = {"over"};
-    if (!plain_args(L, a, 1, 1, named, 1))
-        return val_bad();
+Val call_cumsum(Lower *L, const Ast *a) {
     Val x = lower_expr(L, nth_arg(a, 0));
     const Ast *over = named_arg(a, "over");
     bool chosen[MAX_RANK] = {0};
@@ -276,9 +260,7 @@ static Val call_cumsum(Lower *L, const Ast *a) {
     return val_cumsum(L, x, axis, a->span);
 }
 
-static Val call_diag(Lower *L, const Ast *a) {
-    if (!plain_args(L, a, 1, 1, NULL, 0))
-        return val_bad();
+Val call_diag(Lower *L, const Ast *a) {
     Val x = lower_expr(L, nth_arg(a, 0));
     if (x.bad)
         return x;
@@ -308,11 +290,8 @@ const Ex *element_place(Lower *L, const Val *v) {
 }
 
 /* Kept with probability 1 - p and scaled by 1 / (1 - p); in evaluation the value itself. */
-static Val call_dropout(Lower *L, const Ast *a) {
+Val call_dropout(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
-    static const char *const named[] = {"p"};
-    if (!plain_args(L, a, 1, 2, named, 1))
-        return val_bad();
     Val x = val_cast(L, lower_expr(L, nth_arg(a, 0)), T_REAL);
     const Ast *given = nth_arg(a, 1) ? nth_arg(a, 1) : named_arg(a, "p");
     if (!given) {
@@ -351,13 +330,10 @@ static Val running_statistic(Lower *L, const Ast *a, const Val *batch, const cha
 }
 
 /* Over the chosen axes mean 0 and variance 1: of the batch in training, by running statistics in evaluation. */
-static Val call_batch_norm(Lower *L, const Ast *a) {
-    static const char *const named[] = {"over", "eps"};
+Val call_batch_norm(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     bool chosen[MAX_RANK] = {0};
     const Ast *over = named_arg(a, "over"), *given = named_arg(a, "eps");
-    if (!plain_args(L, a, 1, 1, named, 2))
-        return val_bad();
     Val x = val_shared(L, val_cast(L, lower_expr(L, nth_arg(a, 0)), T_REAL), NULL, a->span, NULL);
     const Ex *eps = given ? lower_scalar(L, given, T_REAL, "eps") : ex_real(ctx, 1e-5);
     if (x.bad || !eps || (over && !axes_of(L, over, &x, chosen, "batch_norm")))
@@ -385,9 +361,7 @@ static Val call_batch_norm(Lower *L, const Ast *a) {
     return x;
 }
 
-static Val call_stop(Lower *L, const Ast *a) {
-    if (!plain_args(L, a, 1, 1, NULL, 0))
-        return val_bad();
+Val call_stop(Lower *L, const Ast *a) {
     Val x = lower_expr(L, nth_arg(a, 0));
     Node *node = NULL;
     Val r = val_let(L, x, NULL, a->span, &node);
@@ -416,11 +390,9 @@ static bool data_only(Lower *L, const Node *n) {
 }
 
 /* lowrank, pca, svdvals, quantile: once, at load, in the runtime. */
-static Val call_opaque(Lower *L, const Ast *a) {
+Val call_opaque(Lower *L, const Ast *a) {
     Ctx *ctx = L->ctx;
     bool svd = strcmp(a->text, "svdvals") == 0, quantile = strcmp(a->text, "quantile") == 0;
-    if (!plain_args(L, a, svd ? 1 : 2, svd ? 1 : 2, NULL, 0))
-        return val_bad();
     Val x = val_cast(L, lower_expr(L, nth_arg(a, 0)), T_REAL);
     const Ex *k = NULL;
     if (!svd) {
@@ -484,18 +456,4 @@ Val call_count(Lower *L, const Ast *a) {
     for (int k = 0; !x.bad && k < x.rank; k++)
         n = ex2(L->ctx, OP_MUL, n, x.axis[k].size);
     return x.bad ? x : val_scalar(n);
-}
-
-Val call_special(Lower *L, const Ast *a) {
-    static const struct { const char *name; Val (*call)(Lower *, const Ast *); } table[] = {
-        {"size", call_size}, {"total", call_size}, {"mask", call_mask}, {"onehot", call_onehot}, {"concat", call_concat}, {"reshape", call_reshape},
-        {"cumsum", call_cumsum}, {"diag", call_diag}, {"dropout", call_dropout}, {"batch_norm", call_batch_norm}, {"stop", call_stop}, {"grad", call_grad}, {"jvp", call_jvp},
-        {"hvp", call_hvp}, {"lowrank", call_opaque}, {"pca", call_opaque}, {"svdvals", call_opaque}, {"quantile", call_opaque},
-        {"cross_entropy", call_rows}, {"nll", call_rows}, {"kl", call_rows},
-    };
-    for (size_t k = 0; k < sizeof table / sizeof *table; k++)
-        if (strcmp(table[k].name, a->text) == 0)
-            return table[k].call(L, a);
-    ERR(L, a->span, "E0901", "'%s' is not handled by this version of adc", a->text);
-    return val_bad();
 }

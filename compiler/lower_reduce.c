@@ -17,14 +17,6 @@ static Reduce primitive_of(const char *name) {
     return R_NONE;
 }
 
-bool is_reduction(const char *name) {
-    static const char *const composite[] = {"mean", "norm", "var", "std", "logsumexp"};
-    for (size_t k = 0; k < sizeof composite / sizeof *composite; k++)
-        if (strcmp(composite[k], name) == 0)
-            return true;
-    return primitive_of(name) != R_NONE;
-}
-
 /* The body in the type that the reduction wants, or NULL after a message. */
 static const Ex *reducible(Lower *L, Reduce reduce, const Val *v, Span at) {
     Ctx *ctx = L->ctx;
@@ -278,35 +270,12 @@ Val reduce_all(Lower *L, const Val *v, Reduce reduce, Span at) {
 }
 
 Val call_reduction(Lower *L, const Ast *a) {
-    const Ast *x = NULL, *over = NULL;
-    bool fine = true;
-    int extra = 0;
-    for (const Ast *arg = a->items; arg; arg = arg->next) {
-        if (arg->kind == AST_ARG && strcmp(arg->text, "over") == 0)
-            over = arg->a;
-        else if (arg->kind == AST_ARG && strcmp(arg->text, "ddof") == 0 && (strcmp(a->text, "var") == 0 || strcmp(a->text, "std") == 0))
-            continue;
-        else if (arg->kind == AST_ARG) {
-            ERR(L, arg->name_span, "E0208", "'%s' has no argument '%s'", a->text, arg->text);
-            const char *known[] = {"over", "ddof"};
-            const char *near = nearest_argument(arg->text, known, 2);
-            if (near && !L->muted)
-                hint(L->ctx, "did you mean '%s'?", near);
-            fine = false;
-        } else if (!x)
-            x = arg;
-        else
-            extra++;
-    }
-    if (!x || extra) {
-        ERR(L, a->span, "E0206", "'%s' takes one array%s", a->text, strcmp(a->text, "max") == 0 || strcmp(a->text, "min") == 0 ? ", or two to compare" : "");
-        return val_bad();
-    }
-    Val v = lower_expr(L, x);
-    if (v.bad)
+    const Ast *over = named_arg(a, "over");
+    Val v = lower_expr(L, nth_arg(a, 0));
+    if (v.bad) {
         known_axes(L, over);
-    if (v.bad || !fine)
-        return val_bad();
+        return v;
+    }
     bool chosen[MAX_RANK] = {0};
     if (over && !axes_of(L, over, &v, chosen, a->text))
         return val_bad();

@@ -83,14 +83,6 @@ void help_print(FILE *out)
           "70 a bug in adc\n", out);
 }
 
-bool is_one_of(const char *word, const char *const *words, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    return false;
-}
-
 /* "unknown WHAT 'word'; did you mean 'near'?" */
 static bool unknown(const char *what, const char *word, const char *const *words, int n, const char *more)
 {
