@@ -275,6 +275,12 @@ OWN_FRAME static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *s
         return false;
     }
     const Ex *span = ex2(ctx, OP_SUB, hi, lo);
+    if (lo->has_read || hi->has_read) {
+        ERR(L, s->span, "E0224", "the slice of '%s' needs bounds that are known before run time, and data say these", of);
+        if (!L->muted)
+            hint(ctx, "a reduction may have such a range, as in sum[i in a:b] %s[i]", of);
+        return false;
+    }
     Range range[MAX_SCOPE];
     Facts f = facts(L, range, true);
     char *what = arena_printf(ctx->arena, "a slice of '%s' runs past the end, or is empty", of);
