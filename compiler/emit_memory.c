@@ -23,7 +23,7 @@ void emit_steps_kept(Emit *e, const Program *p, Out *out) {
         const Item *it = p->item.at[k];
         if (!keeps_steps(it))
             continue;
-        int64_t count = it->node->type == T_BOOL ? 1 : it->node->type == T_REAL && e->precision == 32 ? 4 : 8, n;
+        int64_t count = element_bytes(e->g, it->node->type), n;
         for (int a = 0; a < it->nkept; a++)
             known = known && ex_is_int(it->node->axis[it->kept[a]].size, &n) && !__builtin_mul_overflow(count, n, &count);
         known = known && !__builtin_add_overflow(bytes, count, &bytes);

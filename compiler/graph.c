@@ -22,6 +22,7 @@ static Node *append(Ctx *ctx, Graph *g, Node *n) {
 }
 
 bool is_leaf(const Node *n) { return n->kind != N_COMPUTE && n->kind != N_SCATTER && n->kind != N_OPAQUE; }
+int element_bytes(const Graph *g, Type t) { return t == T_BOOL ? 1 : t == T_REAL && g->precision == 32 ? 4 : 8; }
 
 Node *whole_scatter(const Node *n, const Ex *e) {
     if (e->op != OP_READ || e->node->kind != N_SCATTER || e->nargs != n->rank)

@@ -263,6 +263,7 @@ const Ex *build_read(const Builder *, const Build *);
 const Ex *build_size(const Builder *, const Ex *size, int var, const Build *);
 void build_guarded(const Builder *, Build *);
 bool is_leaf(const Node *);
+int element_bytes(const Graph *, Type);          /* of an element in the emitted C */
 void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
 void print_node_name(const Node *, Str *);
 void node_print(Ctx *, const Node *, Str *), graph_print(Ctx *, const Graph *, FILE *), graph_dot(Ctx *, const Graph *, FILE *);

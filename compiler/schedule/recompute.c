@@ -25,7 +25,7 @@ typedef struct {
 } Recompute;
 
 static double bytes_of(const Program *p, const Node *n) {
-    double bytes = n->type == T_BOOL ? 1 : n->type == T_INT || p->graph->precision == 64 ? 8 : 4;
+    double bytes = element_bytes(p->graph, n->type);
     for (int a = 0; a < n->rank; a++) {
         int64_t size;
         bytes *= ex_is_int(n->axis[a].size, &size) ? (double)size : UNKNOWN_SIZE;

@@ -40,7 +40,7 @@ static int common_depth(Program *p, const Item *it) {
 }
 
 static bool small(Program *p, const Item *it) {
-    int64_t bytes = it->node->type == T_BOOL ? 1 : it->node->type == T_INT || p->graph->precision == 64 ? 8 : 4, n;
+    int64_t bytes = element_bytes(p->graph, it->node->type), n;
     for (int k = 0; k < it->nkept; k++) {
         if (!known_size(p->ctx, it->node->axis[it->kept[k]].size, &n) || n > STACK_BYTES)
             return false;
