@@ -189,11 +189,14 @@ static void step(AdRun *run)
                 dc[b * H_2 + j] = state_prev_2[b * H_2 + j] + h_part[(t * N + b) * H_2 + j] * dh[b * H_2 + j] * ad_sech2f(c[(t * N + b) * H_2 + j]);
         /* backward of lstm.ad:31 */
         for (int64_t b = 0; b < N; b++) {
-            for (int64_t i = 0; i < G_2; i++) {
-                const real g_tbi = g[(t * N + b) * G_2 + i];
-                const real t_2 = 0.25f * ad_sech2f(0.5f * g_tbi);
-                dg[b * G_2 + i] = (0 <= i - 48 ? t_2 * (dh[b * H_2 + i - 48] * ad_tanhf(c[(t * N + b) * H_2 + i - 48])) : 0.0f) + (0 <= i - 16 && i - 16 < 16 ? t_2 * (dc[b * H_2 + i - 16] * ad_tanhf(g[(t * N + b) * G_2 + i + 16])) : 0.0f) + (0 <= i - 32 && i - 32 < 16 ? dc[b * H_2 + i - 32] * ad_sigmoidf(g[(t * N + b) * G_2 + i - 16]) * ad_sech2f(g_tbi) : 0.0f) + (i < 16 ? t_2 * (dc[b * H_2 + i] * (t == 0 ? v_2[b * H_2 + i] : c[((t - 1) * N + b) * H_2 + i])) : 0.0f);
-            }
+            for (int64_t i = 0; i < 16; i++)
+                dg[b * G_2 + i] = 0.25f * ad_sech2f(0.5f * g[(t * N + b) * G_2 + i]) * (dc[b * H_2 + i] * (t == 0 ? v_2[b * H_2 + i] : c[((t - 1) * N + b) * H_2 + i]));
+            for (int64_t i = 16; i < 32; i++)
+                dg[b * G_2 + i] = 0.25f * ad_sech2f(0.5f * g[(t * N + b) * G_2 + i]) * (dc[b * H_2 + i - 16] * ad_tanhf(g[(t * N + b) * G_2 + i + 16]));
+            for (int64_t i = 32; i < 48; i++)
+                dg[b * G_2 + i] = dc[b * H_2 + i - 32] * ad_sigmoidf(g[(t * N + b) * G_2 + i - 16]) * ad_sech2f(g[(t * N + b) * G_2 + i]);
+            for (int64_t i = 48; i < G_2; i++)
+                dg[b * G_2 + i] = 0.25f * ad_sech2f(0.5f * g[(t * N + b) * G_2 + i]) * (dh[b * H_2 + i - 48] * ad_tanhf(c[(t * N + b) * H_2 + i - 48]));
         }
         /* backward of lstm.ad:37 */
         real dh_2[N * H_2];

@@ -87,6 +87,7 @@ struct Stmt {
     Item *item;
     int var; const char *letter; const Ex *lo, *hi; const Dim *dim; bool down; Block *body;
     bool lanes;                             /* of S_FOR: runs several rows at once (lanes.c) */
+    Stmt *cut;                              /* the last of the loops that split.c made of it */
     Block *otherwise;
     Temp *temp;
     const Ex *value, *arg;
@@ -166,10 +167,11 @@ void guards_to_bounds(Program *);
 /* fuse.c */
 void fuse_items(Program *);
 
-/* place.c, store.c, statements.c, temps.c, names.c */
+/* place.c, store.c, statements.c, split.c, temps.c, names.c */
 void place_items(Program *);
 void store_items(Program *);
 void lower_items(Program *);
+void split_loops(Program *);
 void share_values(Program *);
 
 /* lanes.c */
@@ -183,7 +185,9 @@ Block *block_new(Ctx *, Block *up, Stmt *owner);
 Stmt *stmt_new(Program *, StmtKind, Item *);
 void block_add(Block *, Stmt *);
 void block_insert(Stmt *before, Stmt *);
+void block_remove(Stmt *);
 bool block_within(const Block *inner, const Block *outer);
+Stmt *loop_make(Program *, Block *, const Ex *lo, const Ex *hi, const char *letter, const Dim *);     /* for a place in the block */
 Stmt *loop_new(Program *, Block *, const Ex *lo, const Ex *hi, const char *letter, const Dim *);
 const Ex *bind_ex(Program *, const Item *, const Ex *);        /* index variables to the loop variables of a placed item */
 Temp *temp_find(const Program *, const Ex *, const Block *);

@@ -18,6 +18,7 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
         place_items(p);
         store_items(p);
         lower_items(p);
+        split_loops(p);
         share_values(p);
         find_lanes(p);
         find_trees(p);

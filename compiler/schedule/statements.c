@@ -41,7 +41,7 @@ void block_insert(Stmt *before, Stmt *s) {
     before->prev = s;
 }
 
-static void block_remove(Stmt *s) {
+void block_remove(Stmt *s) {
     Block *b = s->in;
     if (s->prev)
         s->prev->next = s->next;
@@ -59,7 +59,7 @@ bool block_within(const Block *inner, const Block *outer) {
     return inner != NULL;
 }
 
-static Stmt *loop_make(Program *p, Block *block, const Ex *lo, const Ex *hi, const char *letter, const Dim *dim) {
+Stmt *loop_make(Program *p, Block *block, const Ex *lo, const Ex *hi, const char *letter, const Dim *dim) {
     Stmt *s = stmt_new(p, S_FOR, NULL);
     s->lo = lo;
     s->hi = hi;
@@ -394,6 +394,7 @@ void find_trees(Program *p) {
         if (it->nkept > 0 || it->home != HOME_LOCAL)
             continue;
         Stmt *loop = it->path[it->first_red], *total = stmt_new(p, S_DECLARE, it);
+        loop = loop->cut ? loop->cut : loop;
         total->total = true;
         if (loop->next)
             block_insert(loop->next, total);

@@ -17,8 +17,10 @@ static void step(AdRun *run)
 
     /* recurrence.ad:6: loss h[-1]^2 */
     const real v = h_at * h_at;
-    for (int64_t i = 0; i < T; i++)
-        da_part[i] = ad_sech2f(x[i] + a * (i == 0 ? v_2 : h[i - 1]));
+    for (int64_t i = 0; i < 1; i++)
+        da_part[i] = ad_sech2f(x[i] + a * v_2);
+    for (int64_t i = 1; i < T; i++)
+        da_part[i] = ad_sech2f(x[i] + h[i - 1] * a);
 
     /* backward of recurrence.ad:6 */
     ad_treef da_2_total = {0};
