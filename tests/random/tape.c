@@ -105,6 +105,8 @@ int tape_op(Tape *t, TapeOp op, int a, int b) {
         error += y.error * slope(op, 1, (double)x.value, (double)y.value, (double)v);
     if (op == K_MUL)
         error += x.error * y.error;     /* all there is of a square at 0 */
+    if (op == K_POW && y.value > 1)
+        error += pow(x.error, (double)y.value);
     if (x.error > 0 || y.error > 0 || !is_exact(op, v))
         error += fabs((double)v) * DBL_EPSILON * (op <= K_NEG ? 0.5 : op >= K_POW ? 8 : 2);
     if (op == K_COPY || op == K_NEG)
