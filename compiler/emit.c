@@ -689,6 +689,38 @@ static void legend(Emit *e, Out *out) {
         out_line(out, "};\n");
 }
 
+/* What checks quote, once that is known. */
+static void quotes(const Emit *e, Out *out) {
+    bool any = false;
+    for (int k = 0; k < e->quote.n; k++) {
+        Str text = {0};
+        if (!e->quote.at[k].used)
+            continue;
+        any = true;
+        out_string(&text, e->quote.at[k].line, (int)strlen(e->quote.at[k].line));
+        out_line(out, "static const char %s[] = %s;", e->quote.at[k].name, text.text);
+        str_free(&text);
+    }
+    if (any)
+        out_line(out, "%s", "");
+}
+
+static void name_quote(void *data, const Ex *x) {
+    if (x->op == OP_CHECK || x->op == OP_DIVISOR)
+        emit_quote(data, x->span);
+}
+
+/* Before anything inside of functions has a name. */
+static void name_quotes(Emit *e) {
+    const Ex **part[MAX_PARTS];
+    for (int r = 0; r < RUNS; r++) {
+        const Program *p = e->loops->run[r];
+        for (int k = 0; k < p->item.n; k++)
+            for (int i = node_parts(p->item.at[k]->node, part) - 1; i >= 0; i--)
+                ex_visit(e->ctx, *part[i], name_quote, e);
+    }
+}
+
 static const char **names_of(Emit *e, int n) { return NEWN(e->ctx, const char *, n + 1); }
 
 static const char *upper(Emit *e, const char *name) {
@@ -734,6 +766,7 @@ static void emit_open(Emit *e, Ctx *ctx, const Graph *g, const Loops *loops, int
     *e = (Emit){.ctx = ctx, .g = g, .loops = loops, .file = file, .precision = g->precision, .f = g->precision == 32 ? "f" : ""};
     e->names = names_new(ctx, NULL);
     name_all(e);
+    name_quotes(e);
     emit_rows(e);
     e->dim_used = NEWN(ctx, bool, e->row.n + 1);
 }
@@ -762,15 +795,19 @@ void emit_c(Ctx *ctx, const Graph *g, const Loops *loops, int file, Str *text) {
         out_line(&out, "enum { LANES = (int)(sizeof(lanes) / sizeof(real)) };");
         out_line(&out, "#endif\n");
     }
+    Out body = {0};
     legend(&e, &out);
-    emit_offsets(&e, &out);
+    emit_offsets(&e, &body);
     for (int k = 0; k < RUNS; k++)
         if (has_run(g, (RunKind)k))
-            function(&e, (RunKind)k, &out);
-    emit_memory(&e, &out);
-    emit_tables(&e, &out);
+            function(&e, (RunKind)k, &body);
+    emit_memory(&e, &body);
+    emit_tables(&e, &body);
+    quotes(&e, &out);
     str_addn(text, out.text.text, out.text.n);
+    str_addn(text, body.text.text, body.text.n);
     str_free(&out.text);
+    str_free(&body.text);
 }
 
 /* The loop tree as text: the functions' bodies alone. */

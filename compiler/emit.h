@@ -9,6 +9,8 @@
 /* A row of the table of dims: the model's dims in order, then sizes of axes that are not plain dims. */
 typedef struct { const Dim *dim; const Ex *size; const char *text; } DimRow;
 
+typedef struct { const char *line, *name; bool used; } Quote;
+
 typedef struct {
     Ctx *ctx;
     const Graph *g;
@@ -20,6 +22,7 @@ typedef struct {
     Names *names;                       /* of the file */
     const char **constant, **size;      /* [row] C names: of a size known now; of one known at load */
     const char **data, **mask, **param, **grad, **hyper, **output, **slot;
+    VEC(Quote) quote;                   /* lines of the model that messages at run time name */
     /* the function being written */
     const Program *p;
     Names *scope;
@@ -49,6 +52,7 @@ void emit_size(Emit *, const Ex *size, const Dim *, int level, Str *out);       
 void emit_count(Emit *, const Item *, Str *out);                /* how many elements its storage has */
 void emit_element(Emit *, const Item *, const Ex *const *index, Str *out);
 void emit_int(Str *out, int64_t);
+Quote *emit_quote(Emit *, Span);                                /* the line of the model there, as a constant of the file */
 const char *item_name(Emit *, const Item *);
 int row_of(Emit *, const Ex *size, const Dim *);                /* of the table of dims, added when new */
 bool is_row(const Emit *, const Dim *);            /* a dim of the model, with a row of its own */

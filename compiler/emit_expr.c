@@ -176,26 +176,37 @@ static void operation(Emit *e, const Ex *x, Str *out) {
     }
 }
 
+/* The name of the constant that holds the line of the model: long lines would drown what stands around them. */
+Quote *emit_quote(Emit *e, Span span) {
+    const char *line = span_source_line(e->ctx, span);
+    for (int k = 0; k < e->quote.n; k++)
+        if (strcmp(e->quote.at[k].line, line) == 0)
+            return &e->quote.at[k];
+    const char *name = name_new(e->ctx, e->names, arena_printf(e->ctx->arena, "line_%d", span_line(e->ctx, span)));
+    vec_push(e->ctx, &e->quote, ((Quote){line, name, false}));
+    return &e->quote.at[e->quote.n - 1];
+}
+
+static const char *quoted(Emit *e, Span span) {
+    Quote *q = emit_quote(e, span);
+    q->used = true;
+    return q->name;
+}
+
 static void check(Emit *e, const Ex *x, Str *out) {
-    char *line = span_source_line(e->ctx, x->span);
     e->run_used = true;
     str_add(out, "ad_check(run, ");
     ex_at(e, x->arg[0], ANY, out);
     str_add(out, ", ");
     ex_at(e, x->arg[1], ANY, out);
-    str_add(out, ", %d, ", span_line(e->ctx, x->span));
-    out_string(out, line, (int)strlen(line));
-    str_add(out, ")");
+    str_add(out, ", %d, %s)", span_line(e->ctx, x->span), quoted(e, x->span));
 }
 
 static void divisor(Emit *e, const Ex *x, Str *out) {
-    char *line = span_source_line(e->ctx, x->span);
     e->run_used = true;
     str_add(out, "ad_divisor(run, ");
     ex_at(e, x->arg[0], ANY, out);
-    str_add(out, ", %d, ", span_line(e->ctx, x->span));
-    out_string(out, line, (int)strlen(line));
-    str_add(out, ")");
+    str_add(out, ", %d, %s)", span_line(e->ctx, x->span), quoted(e, x->span));
 }
 
 static void draw(Emit *e, const Ex *x, Str *out) {

@@ -27,7 +27,6 @@ static const OpRow rows[OP_COUNT] = {
 
 int ex_count(const Ctx *ctx) { return ctx->exprs ? ctx->exprs->count : 0; }
 const char *op_name(Op op) { return rows[op].name; }
-int op_arity(Op op) { return rows[op].nargs; }
 bool op_has(Op op, int property) { return (rows[op].props & property) != 0; }
 const char *op_text(Op op) { return rows[op].text; }
 

@@ -33,7 +33,6 @@ Node *whole_scatter(const Node *n, const Ex *e) {
     return e->node;
 }
 
-const Ex *node_at(Ctx *ctx, Node *n, const Ex *const *index) { return ex_read(ctx, n, index, false); }
 
 /* ---------------------------------------------------------------- index letters */
 

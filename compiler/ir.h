@@ -80,7 +80,6 @@ typedef struct ExTable ExTable;             /* of ctx: every expression made so 
 
 int ex_count(const Ctx *);                   /* the largest id */
 const char *op_name(Op);
-int op_arity(Op);
 bool op_has(Op, int property);
 const char *op_text(Op);                            /* C text of ops.def */
 
@@ -279,7 +278,6 @@ Graph *graph_map(Ctx *, const Graph *, ReadMap, BodyMap, void *data);
 const Ex *graph_map_ex(GraphMap *, const Ex *old);      /* while mapping: the same over new nodes */
 void graph_live(Ctx *, const Graph *, bool *live);      /* [node id] what the roots reach */
 Node *whole_scatter(const Node *, const Ex *);              /* in a body of the node: a read of all of a scatter, element by element, or NULL */
-const Ex *node_at(Ctx *, Node *, const Ex *const *index);       /* ex_read, unguarded */
 
 /* ---------------------------------------------------------------- the middle */
 

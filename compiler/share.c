@@ -7,14 +7,17 @@
  *     %9[i, j] = d[i] * exp(x[i, j] - m[i])      ->    %3[i] = sum[j] %7[i, j];  %9[i, j] = d[i] * %7[i, j]
  *
  * Only what may be computed for every index, whatever the guards around it, and runs over the same whole ranges
- * everywhere. Whether the new node is stored, or kept for a row, is the scheduler's decision. */
+ * in each. Whether the new node is stored, or kept for a row, is the scheduler's decision. */
 #include "adc.h"
 #include <string.h>
 
+/* term: over the variables 0, 1 ... for its axes, so that nodes which number theirs otherwise hold the same. */
+typedef struct { const Ex *term; int rank; const Ex *size[MAX_RANK]; } Key;
 typedef struct {
-    const Ex *term;
-    const Node *first;          /* the node where it was met first */
-    bool shared, refused;
+    Key key;
+    const Ex *first;            /* as it was met first, and in which node */
+    const Node *in;
+    bool shared;
     Node *made;
 } Shared;
 
@@ -23,13 +26,6 @@ typedef struct { Ctx *ctx; VEC(Shared) list; const Node *node; } Sharing;
 static bool is_call(const Ex *e) {
     return e->type == T_REAL && op_has(e->op, P_COSTLY) && !e->has_guarded && e->has_read && e->op != OP_DIV && e->op != OP_FLOORDIV
         && e->op != OP_MOD && e->op != OP_DRAW;
-}
-
-static Shared *find(Sharing *s, const Ex *term) {
-    for (int k = 0; k < s->list.n; k++)
-        if (s->list.at[k].term == term)
-            return &s->list.at[k];
-    return NULL;
 }
 
 /* The axis that variable v of a node would be, or no size when its range does not begin at 0 or depends on others. */
@@ -57,46 +53,64 @@ static int axes_of_term(Ctx *ctx, const Ex *term, const Node *n, Axis *axis, int
     return rank;
 }
 
-static bool same_ranges(Ctx *ctx, const Ex *term, const Node *a, const Node *b) {
-    Axis x[MAX_RANK], y[MAX_RANK];
-    int vx[MAX_RANK], vy[MAX_RANK], n = axes_of_term(ctx, term, a, x, vx), m = axes_of_term(ctx, term, b, y, vy);
-    bool same = n >= 0 && n == m;
-    for (int k = 0; same && k < n; k++)
-        same = x[k].size == y[k].size;
-    return same;
+typedef struct { Ctx *ctx; const int *var; int rank; } Numbered;
+static const Ex *its_axis(void *data, int var) {
+    const Numbered *n = data;
+    for (int k = 0; k < n->rank; k++)
+        if (n->var[k] == var)
+            return ex_var(n->ctx, k);
+    return NULL;
+}
+
+/* False: it cannot be a node of its own. */
+static bool key_of(Ctx *ctx, const Ex *term, const Node *n, Key *key, Axis *axis, int *var) {
+    key->rank = axes_of_term(ctx, term, n, axis, var);
+    if (key->rank < 0)
+        return false;
+    key->term = ex_map_vars(ctx, term, its_axis, &(Numbered){ctx, var, key->rank}, false);
+    for (int k = 0; k < key->rank; k++)
+        key->size[k] = axis[k].size;
+    return true;
+}
+
+static Shared *find(Sharing *s, const Key *key) {
+    for (int k = 0; k < s->list.n; k++) {
+        const Key *known = &s->list.at[k].key;
+        if (known->term == key->term && known->rank == key->rank && !memcmp(known->size, key->size, sizeof *key->size * (size_t)key->rank))
+            return &s->list.at[k];
+    }
+    return NULL;
 }
 
 static void meet(void *data, const Ex *e) {
     Sharing *s = data;
-    if (!is_call(e))
+    Axis axis[MAX_RANK];
+    int var[MAX_RANK];
+    Key key;
+    if (!is_call(e) || !key_of(s->ctx, e, s->node, &key, axis, var))
         return;
-    Shared *known = find(s, e);
-    if (!known) {
-        Axis axis[MAX_RANK];
-        int var[MAX_RANK];
-        if (axes_of_term(s->ctx, e, s->node, axis, var) >= 0)
-            vec_push(s->ctx, &s->list, ((Shared){.term = e, .first = s->node}));
-    } else if (known->first != s->node) {
-        known->refused |= !same_ranges(s->ctx, e, known->first, s->node);
+    Shared *known = find(s, &key);
+    if (!known)
+        vec_push(s->ctx, &s->list, ((Shared){.key = key, .first = e, .in = s->node}));
+    else if (known->in != s->node || known->first != e)
         known->shared = true;
-    }
 }
 
 typedef struct { Sharing *s; const Ex *from[64], *to[64]; int n; GraphMap *map; const Node *node; } Use;
 
 static void use_term(void *data, const Ex *e) {
     Use *u = data;
-    Shared *known = is_call(e) ? find(u->s, e) : NULL;
-    if (!known || !known->shared || known->refused || u->n == 64)
-        return;
-    Ctx *ctx = u->s->ctx;
     Axis axis[MAX_RANK];
     int var[MAX_RANK];
-    int rank = axes_of_term(ctx, e, u->node, axis, var);
+    Key key;
+    Shared *known = is_call(e) && key_of(u->s->ctx, e, u->node, &key, axis, var) ? find(u->s, &key) : NULL;
+    if (!known || !known->shared || u->n == 64)
+        return;
+    Ctx *ctx = u->s->ctx;
     const Ex *mapped = ex_replace(ctx, graph_map_ex(u->map, e), u->from, u->to, u->n), *index[MAX_RANK];
     if (!known->made)
-        known->made = node_compute(ctx, u->map->made, rank, axis, var, 0, NULL, R_NONE, mapped, NULL, NULL, u->node->span, 0);
-    for (int k = 0; k < rank; k++)
+        known->made = node_compute(ctx, u->map->made, key.rank, axis, var, 0, NULL, R_NONE, mapped, NULL, NULL, u->node->span, 0);
+    for (int k = 0; k < key.rank; k++)
         index[k] = ex_var(ctx, var[k]);
     u->from[u->n] = mapped;
     u->to[u->n++] = ex_read(ctx, known->made, index, false);

@@ -11,6 +11,8 @@ enum {
     BELOW = 6,    /* dim below, gmm.ad:11 */
 };
 
+static const char line_24[] = "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])";
+
 /* Where load keeps its results. */
 static void load_offsets(const int64_t *dims, size_t *at)
 {
@@ -90,24 +92,26 @@ static void step(AdRun *run)
     real wishart_sum = 0.0;
     real wishart_sum_2 = 0.0;
     real wishart_sum_3 = 0.0;
-    real wishart_sum_part[KINDS * D];
 
-    /* gmm.ad:28: loss likelihood = d * log(2 * pi) / 2 - mean(logsumexp(density, over = kinds)) */
-    real dmu_part[KINDS * D];
+    /* gmm.ad:24: let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b]) */
+    real z_part[KINDS * D];
+
+    /* gmm.ad:26: let wishart = gamma^2 / 2 * (sum(exp(2 * scale)) + sum(lower^2)) - freedom * sum(scale) */
+    real wishart_sum_part[KINDS * D];
 
     for (int64_t k = 0; k < KINDS; k++) {
         /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
         real density_sum = 0.0;
         for (int64_t a = 0; a < D; a++) {
             const real scale_ka = scale[k * D + a];
+            /* gmm.ad:24: let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b]) */
+            z_part[k * D + a] = ad_exp(scale_ka);
             /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
             density_sum += scale_ka;
             /* gmm.ad:26: let wishart = gamma^2 / 2 * (sum(exp(2 * scale)) + sum(lower^2)) - freedom * sum(scale) */
             wishart_sum_part[k * D + a] = ad_exp(2.0 * scale_ka);
             wishart_sum += wishart_sum_part[k * D + a];
             wishart_sum_3 += scale_ka;
-            /* gmm.ad:28: loss likelihood = d * log(2 * pi) / 2 - mean(logsumexp(density, over = kinds)) */
-            dmu_part[k * D + a] = ad_exp(scale_ka);
         }
         const real t = density_sum + ad_log(share[k]);
         for (int64_t i = 0; i < n; i++) {
@@ -118,8 +122,8 @@ static void step(AdRun *run)
                 real z_sum = 0.0;
                 const int64_t q = ad_ifloordiv(a * a - a, 2);
                 for (int64_t b = 0; b < a; b++)
-                    z_sum += lower[k * BELOW + ad_check(run, b + q, 6, 24, "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])")] * (X[i * D + b] - mu[k * D + b]);
-                z[(i * KINDS + k) * D + a] = z_sum + (X[i * D + a] - mu[k * D + a]) * ad_exp(scale[k * D + a]);
+                    z_sum += lower[k * BELOW + ad_check(run, b + q, 6, 24, line_24)] * (X[i * D + b] - mu[k * D + b]);
+                z[(i * KINDS + k) * D + a] = z_sum + z_part[k * D + a] * (X[i * D + a] - mu[k * D + a]);
                 const real z_ika = z[(i * KINDS + k) * D + a];
                 /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
                 density_sum_2 += z_ika * z_ika / 2.0;
@@ -185,20 +189,20 @@ static void step(AdRun *run)
             for (int64_t a = 0; a < D; a++) {
                 /* backward of gmm.ad:24 */
                 dz[a] = -(2.0 * (z[(i * KINDS + k) * D + a] * (0.5 * ddensity)));
-                const real dmu_part_ka = dmu_part[k * D + a];
+                const real z_part_ka = z_part[k * D + a];
                 const real dz_a = dz[a];
                 /* backward of gmm.ad:28 */
-                dscale_2[k * D + a] += dmu_part_ka * (dz_a * (X[i * D + a] - mu[k * D + a]));
-                dmu_2[k * D + a] -= dz_a * dmu_part_ka;
+                dscale_2[k * D + a] += z_part_ka * (dz_a * (X[i * D + a] - mu[k * D + a]));
+                dmu_2[k * D + a] -= z_part_ka * dz_a;
             }
             /* backward of gmm.ad:28 */
             for (int64_t j = 0; j < D; j++) {
-                for (int64_t l = ad_imax(j + 1, 0); l < D; l++)
-                    dmu_3[k * D + j] -= lower[k * BELOW + ad_check(run, j + ad_ifloordiv(l * l - l, 2), 6, 24, "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])")] * dz[l];
+                for (int64_t l = j + 1; l < D; l++)
+                    dmu_3[k * D + j] -= lower[k * BELOW + ad_check(run, j + ad_ifloordiv(l * l - l, 2), 6, 24, line_24)] * dz[l];
                 const real dz_j = dz[j];
                 const int64_t q = ad_ifloordiv(j * j - j, 2);
                 for (int64_t m = 0; m < j; m++)
-                    dlower_2[k * BELOW + ad_check(run, m + q, 6, 24, "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])")] += dz_j * (X[i * D + m] - mu[k * D + m]);
+                    dlower_2[k * BELOW + ad_check(run, m + q, 6, 24, line_24)] += dz_j * (X[i * D + m] - mu[k * D + m]);
             }
         }
     }
@@ -253,8 +257,12 @@ static void eval(AdRun *run)
     for (int64_t k = 0; k < KINDS; k++) {
         /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
         real density_sum = 0.0;
+        /* gmm.ad:24: let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b]) */
+        real z_part[D];
         for (int64_t a = 0; a < D; a++) {
             const real scale_ka = scale[k * D + a];
+            /* gmm.ad:24: let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b]) */
+            z_part[a] = ad_exp(scale_ka);
             /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
             density_sum += scale_ka;
             /* gmm.ad:26: let wishart = gamma^2 / 2 * (sum(exp(2 * scale)) + sum(lower^2)) - freedom * sum(scale) */
@@ -270,8 +278,8 @@ static void eval(AdRun *run)
                 real z_sum = 0.0;
                 const int64_t q = ad_ifloordiv(a * a - a, 2);
                 for (int64_t b = 0; b < a; b++)
-                    z_sum += lower[k * BELOW + ad_check(run, b + q, 6, 24, "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])")] * (X[i * D + b] - mu[k * D + b]);
-                const real t_2 = z_sum + (X[i * D + a] - mu[k * D + a]) * ad_exp(scale[k * D + a]);
+                    z_sum += lower[k * BELOW + ad_check(run, b + q, 6, 24, line_24)] * (X[i * D + b] - mu[k * D + b]);
+                const real t_2 = z_sum + z_part[a] * (X[i * D + a] - mu[k * D + a]);
                 /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
                 density_sum_2 += t_2 * t_2 / 2.0;
             }
@@ -330,8 +338,15 @@ static void output(AdRun *run)
     for (int64_t k = 0; k < KINDS; k++) {
         /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
         real density_sum = 0.0;
-        for (int64_t a = 0; a < D; a++)
-            density_sum += scale[k * D + a];
+        /* gmm.ad:24: let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b]) */
+        real z_part[D];
+        for (int64_t a = 0; a < D; a++) {
+            const real scale_ka = scale[k * D + a];
+            /* gmm.ad:24: let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b]) */
+            z_part[a] = ad_exp(scale_ka);
+            /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
+            density_sum += scale_ka;
+        }
         const real t = density_sum + ad_log(share[k]);
         for (int64_t i = 0; i < n; i++) {
             /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
@@ -341,8 +356,8 @@ static void output(AdRun *run)
                 real z_sum = 0.0;
                 const int64_t q_2 = ad_ifloordiv(a * a - a, 2);
                 for (int64_t b = 0; b < a; b++)
-                    z_sum += lower[k * BELOW + ad_check(run, b + q_2, 6, 24, "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])")] * (X[i * D + b] - mu[k * D + b]);
-                const real t_2 = z_sum + (X[i * D + a] - mu[k * D + a]) * ad_exp(scale[k * D + a]);
+                    z_sum += lower[k * BELOW + ad_check(run, b + q_2, 6, 24, line_24)] * (X[i * D + b] - mu[k * D + b]);
+                const real t_2 = z_sum + z_part[a] * (X[i * D + a] - mu[k * D + a]);
                 /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
                 density_sum_2 += t_2 * t_2 / 2.0;
             }
@@ -403,15 +418,19 @@ static void trace(AdRun *run)
                 real z_sum_total = 0.0;
                 const int64_t q = ad_ifloordiv(a * a - a, 2);
                 for (int64_t b = 0; b < a; b++)
-                    z_sum_total += lower[k * BELOW + ad_check(run, b + q, 6, 24, "let z[i in n, k in kinds, a in d] = exp(scale[k, a]) * (X[i, a] - mu[k, a]) + sum[b in 0:a] lower[k, a * (a - 1) // 2 + b] * (X[i, b] - mu[k, b])")] * (X[i * D + b] - mu[k * D + b]);
+                    z_sum_total += lower[k * BELOW + ad_check(run, b + q, 6, 24, line_24)] * (X[i * D + b] - mu[k * D + b]);
                 z_sum[(i * KINDS + k) * D + a] = z_sum_total;
             }
         }
     }
+    real z_part[KINDS * D];
+    for (int64_t k = 0; k < KINDS; k++)
+        for (int64_t a = 0; a < D; a++)
+            z_part[k * D + a] = ad_exp(scale[k * D + a]);
     for (int64_t k = 0; k < KINDS; k++)
         for (int64_t i = 0; i < n; i++)
             for (int64_t a = 0; a < D; a++)
-                z[(i * KINDS + k) * D + a] = z_sum[(i * KINDS + k) * D + a] + (X[i * D + a] - mu[k * D + a]) * ad_exp(scale[k * D + a]);
+                z[(i * KINDS + k) * D + a] = z_sum[(i * KINDS + k) * D + a] + z_part[k * D + a] * (X[i * D + a] - mu[k * D + a]);
     for (int64_t i = 0; i < n * KINDS * D; i++)
         if (!isfinite(z[i])) {
             adrt_fault(run, AD_FAULT_NOT_FINITE, 24, "z", i, 0, z[i]);

@@ -19,16 +19,26 @@ static const Ex *neutral(Ctx *ctx, const Node *n) {
     }
 }
 
-static const Ex *larger(Ctx *ctx, const Ex *a, const Ex *b) {
-    if (prove_nonnegative(ctx, ex2(ctx, OP_SUB, a, b), NULL))
+static const Ex *larger(Ctx *ctx, const Facts *f, const Ex *a, const Ex *b) {
+    if (prove_nonnegative(ctx, ex2(ctx, OP_SUB, a, b), f))
         return a;
-    return prove_nonnegative(ctx, ex2(ctx, OP_SUB, b, a), NULL) ? b : ex2(ctx, OP_MAX, a, b);
+    return prove_nonnegative(ctx, ex2(ctx, OP_SUB, b, a), f) ? b : ex2(ctx, OP_MAX, a, b);
 }
 
-static const Ex *smaller(Ctx *ctx, const Ex *a, const Ex *b) {
-    if (prove_nonnegative(ctx, ex2(ctx, OP_SUB, b, a), NULL))
+static const Ex *smaller(Ctx *ctx, const Facts *f, const Ex *a, const Ex *b) {
+    if (prove_nonnegative(ctx, ex2(ctx, OP_SUB, b, a), f))
         return a;
-    return prove_nonnegative(ctx, ex2(ctx, OP_SUB, a, b), NULL) ? b : ex2(ctx, OP_MIN, a, b);
+    return prove_nonnegative(ctx, ex2(ctx, OP_SUB, a, b), f) ? b : ex2(ctx, OP_MIN, a, b);
+}
+
+/* What is known of the indices that come before reduction index r. A scatter's axes are not among them. */
+static Facts known_indices(Ctx *ctx, const Node *n, int r, Range *range) {
+    int count = 0;
+    for (int a = 0; n->kind == N_COMPUTE && a < n->rank; a++)
+        range[count++] = (Range){a, ex_int(ctx, 0), n->axis[a].size};
+    for (int k = 0; k < r; k++)
+        range[count++] = (Range){n->rank + k, n->red[k].lo, n->red[k].hi};
+    return (Facts){.range = range, .nranges = count};
 }
 
 /* The value that a comparison of a reduction index compares with uses only axes and earlier reduction indices. */
@@ -86,14 +96,16 @@ static bool take(Ctx *ctx, Node *n, const Ex *test, const Ex *none) {
         if (!linear_in(ctx, d, var, &c, &rest) || !ex_is_int(c, &sign) || (sign != 1 && sign != -1) || !known_before(n, rest, var))
             return false;
         const Ex *guard = without(ctx, n->body->arg[0], test);
+        Range range[2 * MAX_RANK];
+        Facts f = known_indices(ctx, n, r, range);
         if (test->op == OP_EQ) {
             pin(ctx, n, r, sign < 0 ? rest : ex1(ctx, OP_NEG, rest), guard, none);
             return true;
         }
         if (sign < 0)
-            n->red[r].hi = smaller(ctx, n->red[r].hi, test->op == OP_LT ? rest : ex2(ctx, OP_ADD, rest, one));
+            n->red[r].hi = smaller(ctx, &f, n->red[r].hi, test->op == OP_LT ? rest : ex2(ctx, OP_ADD, rest, one));
         else
-            n->red[r].lo = larger(ctx, n->red[r].lo, test->op == OP_LT ? ex2(ctx, OP_SUB, one, rest) : ex1(ctx, OP_NEG, rest));
+            n->red[r].lo = larger(ctx, &f, n->red[r].lo, test->op == OP_LT ? ex2(ctx, OP_SUB, one, rest) : ex1(ctx, OP_NEG, rest));
         n->body = ex_where(ctx, guard, n->body->arg[1], none);
         return true;
     }
