@@ -14,6 +14,7 @@
 #                    metric a = sum(x)   # is 6    a metric, loss or output has this value (arrays: all elements in a row)
 #   ad NAME.ad   the same, and kept under that name for the consoles behind it (without a run when it has no '# run')
 #   ad-error     a wrong model; the block behind it is what 'adc check model.ad' says, to the letter
+#   file NAME    a file beside the named models, for the consoles behind it
 #   c MODEL.ad   lines of the C that adc makes of models/MODEL.ad for its data, in this order; '...' skips lines
 #   console      lines that begin with '$ ' are run beside models/ and the named models, the rest is what they print;
 #                '...' stands for any text in a line, and alone for any lines
@@ -29,8 +30,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/blocks" "$work/run" "$work/console"
 ln -s "$adc" "$work/bin/adc"
+if [ -n "$CC" ]; then           # what the consoles call cc: the compiler of the runtime, with its sanitisers
+  printf '#!/bin/sh\nexec %s %s "$@"\n' "$CC" "$ADC_SANITIZE" >"$work/bin/cc"
+  chmod +x "$work/bin/cc"
+fi
 cp -r "$root/models" "$work/console/models"
 cp -r "$root/models/data" "$work/run/data"
+export PKG_CONFIG_PATH="$(dirname "$adc")/meson-uninstalled"        # the runtime as it was built
 export PATH="$work/bin:$PATH" XDG_CACHE_HOME="$work/cache" TMPDIR="$work" ADC_COLOR=never
 count=0
 
@@ -254,6 +260,7 @@ while read -r block kind at file line name; do
     [ "$name" = - ] || cp "$block" "$work/console/$name"
     run_model "$block" "$at"
     ;;
+  file) cp "$block" "$work/console/$name" ;;
   ad-error) wrong=$block ;;
   c) check_c "$block" "$at" "$name" ;;
   console) run_console "$block" "$at" "$file" "$line" ;;
