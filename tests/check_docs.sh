@@ -276,6 +276,15 @@ while read -r block kind at file line name; do
   [ "$kind" = ad-error ] || wrong=
 done <"$work/list"
 
+# The map of the source names every file.
+case " $* " in *docs/compiler.md*)
+  for source in "$root"/compiler/*.[cy] "$root"/compiler/lex.re "$root"/compiler/schedule/*.c "$root"/runtime/*.c; do
+    name=$(basename "$source")
+    grep -q "[ |\`]$name[ ,|\`]" "$root/docs/compiler.md" || missing="$missing $name"
+  done
+  if [ -n "$missing" ]; then say 'not ok' "compiler.md names$missing"; else say ok 'compiler.md names every file of the source'; fi ;;
+esac
+
 # from the last line of a file to the first, so that places stay true
 [ ! -f "$work/updates" ] || sort -k1,1 -k2,2nr "$work/updates" | while read -r file line with; do put_back "$file" "$line" "$with"; done
 
