@@ -15,6 +15,7 @@
 /* ---------------------------------------------------------------- arena.c: memory by lifetime, never freed piecewise */
 
 typedef struct Arena Arena;
+void *need_memory(void *);                      /* of malloc and calloc: aborts when it is NULL */
 Arena *arena_new(void);
 void *arena_alloc(Arena *, size_t bytes);                       /* zeroed, aligned to 16; aborts when there is none */
 char *arena_strndup(Arena *, const char *text, size_t n);

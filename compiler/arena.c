@@ -22,7 +22,7 @@ struct Arena {
     size_t next_size;
 };
 
-static void *need(void *p)
+void *need_memory(void *p)
 {
     if (!p) {
         fputs("adc: out of memory\n", stderr);
@@ -33,7 +33,7 @@ static void *need(void *p)
 
 Arena *arena_new(void)
 {
-    Arena *arena = need(calloc(1, sizeof *arena));
+    Arena *arena = need_memory(calloc(1, sizeof *arena));
     arena->next_size = FIRST_BLOCK;
     return arena;
 }
@@ -41,7 +41,7 @@ Arena *arena_new(void)
 static void add_block(Arena *arena, size_t bytes)
 {
     size_t size = arena->next_size > bytes ? arena->next_size : bytes;
-    Block *block = need(calloc(1, sizeof *block + size));
+    Block *block = need_memory(calloc(1, sizeof *block + size));
     block->size = size;
     block->older = arena->newest;
     arena->newest = block;
@@ -52,7 +52,7 @@ static void add_block(Arena *arena, size_t bytes)
 void *arena_alloc(Arena *arena, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
-        need(NULL);
+        need_memory(NULL);
     size_t rounded = bytes ? (bytes + 15) & ~(size_t)15 : 16;
     if (!arena->newest || arena->newest->size - arena->newest->used < rounded)
         add_block(arena, rounded);
@@ -119,7 +119,7 @@ void arena_free(Arena *arena)
 void *vec_grow(Arena *arena, void *at, size_t size, int n, int *cap)
 {
     if (*cap > INT32_MAX / 2)
-        need(NULL);
+        need_memory(NULL);
     *cap = *cap ? 2 * *cap : 8;
     void *grown = arena_alloc(arena, size * (size_t)*cap);
     if (n)
@@ -134,7 +134,7 @@ static void reserve(Str *s, size_t more)
     size_t cap = s->cap ? s->cap : 256;
     while (cap - s->n <= more)
         cap *= 2;
-    s->text = need(realloc(s->text, cap));
+    s->text = need_memory(realloc(s->text, cap));
     s->cap = cap;
 }
 

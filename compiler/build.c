@@ -23,17 +23,17 @@ static void mark_outer(void *data, const Ex *e) {
 
 static void use(const Builder *b, const Ex *e, bool *used) {
     if (e && e->has_var)
-        ex_visit(b->ctx, e, mark_outer, &(Use){b, used});
+        ex_visit(e, mark_outer, &(Use){b, used});
 }
 
 static bool risky_op(const Ex *e) { return op_has(e->op, P_UNBOUNDED) || e->op == OP_CHECK || e->op == OP_DIVISOR || e->op == OP_READ_IF; }
 static void find_risk(void *data, const Ex *e) { *(bool *)data |= risky_op(e); }
 
 /* Must it stay behind its guard: reads that would be out of range, derivatives that can be infinite. */
-static bool needs_guard(Ctx *ctx, const Ex *e) {
+static bool needs_guard(const Ex *e) {
     bool risk = false;
     if (e)
-        ex_visit(ctx, e, find_risk, &risk);
+        ex_visit(e, find_risk, &risk);
     return risk;
 }
 
@@ -120,17 +120,17 @@ static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_
 static void find_call(void *data, const Ex *e) { *(bool *)data |= op_has(e->op, P_COSTLY); }
 
 /* What the rest of a full row holds is multiplied by 0 at most, which a value that is not finite survives. */
-static bool may_overflow(Ctx *ctx, const Ex *e) {
+static bool may_overflow(const Ex *e) {
     bool found = false;
-    ex_visit(ctx, e, find_call, &found);
+    ex_visit(e, find_call, &found);
     return found;
 }
 
 static const Ex *guard_for(const Builder *b, const Build *n, const bool *used, bool from_zero) {
     Ctx *ctx = b->ctx;
     const Ex *all = ex_bool(ctx, true);
-    bool needed = needs_guard(ctx, n->body) || needs_guard(ctx, n->arg);
-    if (!needed && !may_overflow(ctx, n->body))
+    bool needed = needs_guard(n->body) || needs_guard(n->arg);
+    if (!needed && !may_overflow(n->body))
         return all;
     for (int k = 0; k < b->nguards && needed; k++) {
         const Ex *g = contained(b->guard[k], b, used) ? b->guard[k] : project(b, b->guard[k], used);
@@ -174,11 +174,11 @@ static const Ex *full_size(const Builder *b, const Ex *size, int var, const Buil
     Hull h = {.ctx = b->ctx, .var = var};
     if (made_of_dims(full))
         return full;
-    ex_visit(b->ctx, n->body, note_axis, &h);
+    ex_visit(n->body, note_axis, &h);
     for (int k = 0; k < n->nred && !h.size; k++)            /* sum[l in j:K] x[l], or l over the same: no l is beyond x, so no j is */
         if (n->red[k].lo == ex_var(b->ctx, var) || n->red[k].hi == size) {
             h.var = n->red[k].var;
-            ex_visit(b->ctx, n->body, note_axis, &h);
+            ex_visit(n->body, note_axis, &h);
         }
     *beyond = true;
     return h.size;

@@ -9,7 +9,9 @@
 
 enum { LONGEST = 48 };
 
-struct Names { Names *outer; VEC(const char *) name; };
+/* A table by hash, of a power of two. next: the first suffix that was not tried on this name, in this scope. */
+typedef struct { const char *name; bool taken; int next; } Entry;
+struct Names { Names *outer; Entry *entry; int cap, n; };
 
 /* Keywords (also C++'s and C23's that are likely), what <math.h>, <stdlib.h>, <string.h>, <stdint.h> and the compilers'
  * built-ins define, macros of old systems, and the names that emitted files use themselves. */
@@ -55,11 +57,37 @@ Names *names_new(Ctx *ctx, Names *outer) {
     return n;
 }
 
+/* The place of a name in the table, or where it would go. */
+static Entry *place_of(const Names *names, const char *name) {
+    unsigned h = 2166136261u;
+    for (const char *c = name; *c; c++)
+        h = (h ^ (unsigned char)*c) * 16777619u;
+    for (h &= (unsigned)names->cap - 1; names->entry[h].name && strcmp(names->entry[h].name, name) != 0; )
+        h = (h + 1) & ((unsigned)names->cap - 1);
+    return &names->entry[h];
+}
+
+static Entry *entry_of(Ctx *ctx, Names *names, const char *name) {
+    if (2 * (names->n + 1) > names->cap) {
+        const Names old = *names;
+        names->cap = old.cap ? 2 * old.cap : 32;
+        names->entry = NEWN(ctx, Entry, names->cap);
+        for (int k = 0; k < old.cap; k++)
+            if (old.entry[k].name)
+                *place_of(names, old.entry[k].name) = old.entry[k];
+    }
+    Entry *e = place_of(names, name);
+    if (!e->name) {
+        *e = (Entry){name, false, 2};
+        names->n++;
+    }
+    return e;
+}
+
 bool name_taken(const Names *names, const char *name) {
     for (; names; names = names->outer)
-        for (int k = 0; k < names->name.n; k++)
-            if (strcmp(names->name.at[k], name) == 0)
-                return true;
+        if (names->cap && place_of(names, name)->taken)
+            return true;
     return false;
 }
 
@@ -76,9 +104,11 @@ static char *clean(Ctx *ctx, const char *wish) {
 
 const char *name_new(Ctx *ctx, Names *names, const char *wish) {
     const char *base = clean(ctx, wish), *name = base;
-    for (int k = 2; name_taken(names, name); k++)
-        name = arena_printf(ctx->arena, "%s_%d", base, k);
-    vec_push(ctx, &names->name, name);
+    int next = entry_of(ctx, names, base)->next;
+    while (name_taken(names, name))
+        name = arena_printf(ctx->arena, "%s_%d", base, next++);
+    entry_of(ctx, names, name)->taken = true;
+    entry_of(ctx, names, base)->next = next;
     return name;
 }
 

@@ -426,10 +426,10 @@ static void loop_in_lanes(Emit *e, Stmt *s, Source_ context, Out *out) {
 
 static void find_check(void *data, const Ex *e) { *(bool *)data |= e->op == OP_CHECK || e->op == OP_DIVISOR; }
 
-static bool ex_checks(Ctx *ctx, const Ex *e) {
+static bool ex_checks(const Ex *e) {
     bool found = false;
     if (e && e->has_guarded)
-        ex_visit(ctx, e, find_check, &found);
+        ex_visit(e, find_check, &found);
     return found;
 }
 
@@ -437,9 +437,9 @@ static bool ex_checks(Ctx *ctx, const Ex *e) {
 static bool checks(Ctx *ctx, const Block *b) {
     bool found = false;
     for (const Stmt *s = b ? b->first : NULL; s && !found; s = s->next) {
-        found = ex_checks(ctx, s->value) || ex_checks(ctx, s->arg) || checks(ctx, s->body) || checks(ctx, s->otherwise);
+        found = ex_checks(s->value) || ex_checks(s->arg) || checks(ctx, s->body) || checks(ctx, s->otherwise);
         for (int k = 0; s->item && (s->kind == S_ASSIGN || s->kind == S_ACCUMULATE) && k < s->item->node->rank; k++)
-            found = found || ex_checks(ctx, s->index[k]);
+            found = found || ex_checks(s->index[k]);
     }
     return found;
 }
@@ -717,7 +717,7 @@ static void name_quotes(Emit *e) {
         const Program *p = e->loops->run[r];
         for (int k = 0; k < p->item.n; k++)
             for (int i = node_parts(p->item.at[k]->node, part) - 1; i >= 0; i--)
-                ex_visit(e->ctx, *part[i], name_quote, e);
+                ex_visit(*part[i], name_quote, e);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "adc.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct ExTable { Ex **bucket; uint64_t buckets; int count; };      /* a power of two, as many as expressions at least */
@@ -94,10 +95,12 @@ static const Ex *intern(Ctx *ctx, Ex e, const Ex *const *arg) {
         e.arg = copy;
     }
     e.has_var = e.op == OP_VAR;
+    e.vars = e.op == OP_VAR ? UINT64_C(1) << (e.var & 63) : 0;
     e.has_read = e.op == OP_READ || e.op == OP_READ_IF;
     e.has_guarded = e.op == OP_READ_IF || e.op == OP_CHECK || e.op == OP_DIVISOR;
     for (int k = 0; k < e.nargs; k++) {
         e.has_var |= e.arg[k]->has_var;
+        e.vars |= e.arg[k]->vars;
         e.has_read |= e.arg[k]->has_read;
         e.has_guarded |= e.arg[k]->has_guarded;
     }
@@ -504,16 +507,17 @@ const Ex *ex_not(Ctx *ctx, const Ex *a) {
 /* What was made of each expression so far, by id: a small open hash table. */
 typedef struct { const Ex **from, **to; int cap, n; } Memo;
 
-static const Ex **memo_slot(Ctx *ctx, Memo *m, const Ex *e) {
+static const Ex **memo_slot(Memo *m, const Ex *e) {
     if (2 * (m->n + 1) > m->cap) {
         Memo old = *m;
         m->cap = old.cap ? 2 * old.cap : 32;
-        m->from = NEWN(ctx, const Ex *, m->cap);
-        m->to = NEWN(ctx, const Ex *, m->cap);
+        m->from = need_memory(calloc(2 * (size_t)m->cap, sizeof *m->from));
+        m->to = m->from + m->cap;
         m->n = 0;
         for (int k = 0; k < old.cap; k++)
             if (old.from[k])
-                *memo_slot(ctx, m, old.from[k]) = old.to[k];
+                *memo_slot(m, old.from[k]) = old.to[k];
+        free(old.from);
     }
     int k = (int)((unsigned)e->id * 2654435761u % (unsigned)m->cap);
     while (m->from[k] && m->from[k] != e)
@@ -548,7 +552,7 @@ typedef struct {
 static const Ex *walk(Walk *w, const Ex *e) {
     if (w->map && !e->has_var)
         return e;
-    const Ex *done = *memo_slot(w->ctx, &w->memo, e);
+    const Ex *done = *memo_slot(&w->memo, e);
     if (done)
         return done;
     const Ex *made = NULL;
@@ -570,37 +574,44 @@ static const Ex *walk(Walk *w, const Ex *e) {
         const Ex *other = w->leaf && leaf ? w->leaf(w->data, made) : NULL;      /* a law may have made anything of the rest */
         made = other ? other : made;
     }
-    *memo_slot(w->ctx, &w->memo, e) = made;
+    *memo_slot(&w->memo, e) = made;
+    return made;
+}
+
+static const Ex *walked(Walk *w, const Ex *e) {
+    const Ex *made = walk(w, e);
+    free(w->memo.from);
     return made;
 }
 
 const Ex *ex_map_vars(Ctx *ctx, const Ex *e, VarMap map, void *data, bool guarded) {
-    return e ? walk(&(Walk){.ctx = ctx, .map = map, .data = data, .guarded = guarded}, e) : NULL;
+    return e ? walked(&(Walk){.ctx = ctx, .map = map, .data = data, .guarded = guarded}, e) : NULL;
 }
 
 const Ex *ex_rebuild(Ctx *ctx, const Ex *e, ExLeaf leaf, void *data) {
-    return e ? walk(&(Walk){.ctx = ctx, .leaf = leaf, .data = data}, e) : NULL;
+    return e ? walked(&(Walk){.ctx = ctx, .leaf = leaf, .data = data}, e) : NULL;
 }
 
 static const Ex *guarded_read(void *data, const Ex *e) { return e->op == OP_READ && e->has_var ? ex_read(data, e->node, e->arg, true) : NULL; }
 const Ex *ex_guarded(Ctx *ctx, const Ex *e) { return ex_rebuild(ctx, e, guarded_read, ctx); }
 
 const Ex *ex_replace(Ctx *ctx, const Ex *e, const Ex *const *from, const Ex *const *to, int n) {
-    return e ? walk(&(Walk){.ctx = ctx, .from = from, .to = to, .n = n}, e) : NULL;
+    return e ? walked(&(Walk){.ctx = ctx, .from = from, .to = to, .n = n}, e) : NULL;
 }
 
-static void visit(Ctx *ctx, const Ex *e, Memo *seen, void (*f)(void *, const Ex *), void *data) {
-    if (*memo_slot(ctx, seen, e))
+static void visit(const Ex *e, Memo *seen, void (*f)(void *, const Ex *), void *data) {
+    if (*memo_slot(seen, e))
         return;
-    *memo_slot(ctx, seen, e) = e;
+    *memo_slot(seen, e) = e;
     for (int k = 0; k < e->nargs; k++)
-        visit(ctx, e->arg[k], seen, f, data);
+        visit(e->arg[k], seen, f, data);
     f(data, e);
 }
 
-void ex_visit(Ctx *ctx, const Ex *e, void (*f)(void *, const Ex *), void *data) {
+void ex_visit(const Ex *e, void (*f)(void *, const Ex *), void *data) {
     Memo seen = {0};
-    visit(ctx, e, &seen, f, data);
+    visit(e, &seen, f, data);
+    free(seen.from);
 }
 
 typedef struct { bool *used; int n; } VarSet;
@@ -610,13 +621,13 @@ static void mark_var(void *data, const Ex *e) {
         s->used[e->var] = true;
 }
 
-void ex_vars(Ctx *ctx, const Ex *e, bool *used, int n) {
+void ex_vars(const Ex *e, bool *used, int n) {
     if (e->has_var)
-        ex_visit(ctx, e, mark_var, &(VarSet){used, n});
+        ex_visit(e, mark_var, &(VarSet){used, n});
 }
 
 bool ex_uses_var(const Ex *e, int var) {
-    if (!e->has_var)
+    if (!(e->vars >> (var & 63) & 1))
         return false;
     if (e->op == OP_VAR)
         return e->var == var;

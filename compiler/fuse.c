@@ -60,7 +60,7 @@ static bool covers(const Item *reader, const Ex *read) {
 }
 
 static bool worth_inlining(Program *p, const Item *it) {
-    int cost = ex_cost(p->ctx, it->node->body), readers = 0;
+    int cost = ex_cost(it->node->body), readers = 0;
     bool once = true;
     for (int k = 0; k < p->item.n; k++) {
         const Item *reader = p->item.at[k];
@@ -181,7 +181,7 @@ static const Ex *expand(void *data, GraphMap *map, const Ex *e) {
     (void)data;
     const Node *n = map->node[e->node->id];
     bool pointwise = n->kind == N_COMPUTE && n->reduce == R_NONE && !n->name && !n->let;
-    if (!pointwise || ex_cost(map->ctx, n->body) > 0)
+    if (!pointwise || ex_cost(n->body) > 0)
         return NULL;
     Expand x = {map->ctx, e->arg, n};
     const Ex *body = ex_map_vars(map->ctx, n->body, expand_index, &x, e->op == OP_READ_IF);

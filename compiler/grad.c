@@ -54,7 +54,7 @@ static bool now_depends(Sweep *s, const Node *n) {
         for (int k = 0; k < n->vjp->n; k++)
             f.found |= s->dep[n->vjp->arg[k]->node->id];
     else if (n->body)
-        ex_visit(s->ctx, n->body, reads_dependent, &f);
+        ex_visit(n->body, reads_dependent, &f);
     return f.found;
 }
 
@@ -86,7 +86,7 @@ static void go_up(Sweep *s, const Node *n) {
         for (int k = 0; k < n->vjp->n; k++)
             go_up(s, n->vjp->arg[k]->node);
     } else if (n->body) {
-        ex_visit(s->ctx, n->body, up_read, s);
+        ex_visit(n->body, up_read, s);
     }
     go_up(s, n->input);
 }
@@ -114,7 +114,7 @@ static void go_below(Inside *in, const Node *n) {
         go_below(in, st->init);
         go_below(in, st->state);
     }
-    node_reads(in->s->ctx, n, mark_below, in);
+    node_reads(n, mark_below, in);
 }
 
 static void reads_marked(void *data, const Ex *e) {
@@ -139,7 +139,7 @@ static void find_inner(Sweep *s) {
             for (int k = 0; k < s->count; k++) {
                 const State *st = deeper_state(group, s->graph->node.at[k]);
                 in.found = st && st->state && (after[st->init->id] || after[st->state->id]);
-                node_reads(s->ctx, s->graph->node.at[k], reads_marked, &in);
+                node_reads(s->graph->node.at[k], reads_marked, &in);
                 again |= st && in.found && !after[k];
                 after[k] |= in.found;
             }
@@ -214,7 +214,7 @@ static void note_order(void *data, const Ex *e) {
 static void body_sweep(Sweep *s, const Node *n, const Range *var, int nvars, const Ex *guard, const Ex *seed) {
     BodySweep t = {.s = s, .var = var, .nvars = nvars, .inner = s->inner[n->id]};
     Order order = {.ctx = s->ctx};
-    ex_visit(s->ctx, n->body, note_order, &order);
+    ex_visit(n->body, note_order, &order);
     push(&t, n->body, guard, seed);
     for (int i = order.ex.n - 1; i >= 0; i--)
         for (int k = 0; k < t.items.n; k++)
@@ -229,9 +229,9 @@ static void body_sweep(Sweep *s, const Node *n, const Range *var, int nvars, con
 
 static void weigh(void *data, const Ex *e) { *(int *)data += op_has(e->op, P_COSTLY) ? 8 : e->nargs > 0; }
 
-static bool cheap(Ctx *ctx, const Ex *e) {
+static bool cheap(const Ex *e) {
     int weight = 0;
-    ex_visit(ctx, e, weigh, &weight);
+    ex_visit(e, weigh, &weight);
     return weight <= 3;
 }
 
@@ -239,7 +239,7 @@ static bool cheap(Ctx *ctx, const Ex *e) {
 static const Ex *settled(Sweep *s, const Node *n) {
     Ctx *ctx = s->ctx;
     const Ex *a = s->adj[n->id];
-    if (cheap(ctx, a))
+    if (cheap(a))
         return a;
     Build d = {.rank = n->rank, .reduce = R_NONE, .body = a, .span = n->span};
     d.name = n->name ? arena_printf(ctx->arena, "d%s", n->name) : NULL;
@@ -382,7 +382,7 @@ static void clone_rule(Clone *c) {
     for (int k = c->cotangent->id + 1; k < s->count; k++) {
         Node *n = s->graph->node.at[k];
         struct { Clone *c; bool found; } f = {c, false};
-        node_reads(s->ctx, n, reads_clone, &f);
+        node_reads(n, reads_clone, &f);
         if (!f.found || n->kind != N_COMPUTE)
             continue;
         Build b = {.rank = n->rank, .nred = n->nred, .reduce = n->reduce, .span = n->span};
@@ -425,7 +425,7 @@ static const Ex *to_argument(void *data, int v) {
 static int place_var(Ctx *ctx, const Ex *index, const Ex **begin) {
     const Ex *less;
     bool used[VAR_SCOPE + 4096] = {0};
-    ex_vars(ctx, index, used, VAR_SCOPE + 4096);
+    ex_vars(index, used, VAR_SCOPE + 4096);
     for (int v = VAR_SCOPE; v < VAR_SCOPE + 4096; v++)
         if (used[v] && is_own_axis(ctx, index, v, &less)) {
             *begin = ex1(ctx, OP_NEG, less);

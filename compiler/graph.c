@@ -248,22 +248,22 @@ static void only_reads(void *data, const Ex *e) {
         r->visit(r->data, e);
 }
 
-static void reads_of(Ctx *ctx, const Ex *e, Reader *r) {
+static void reads_of(const Ex *e, Reader *r) {
     if (e && e->has_read)
-        ex_visit(ctx, e, only_reads, r);
+        ex_visit(e, only_reads, r);
 }
 
-void node_reads(Ctx *ctx, const Node *n, void (*visit)(void *, const Ex *), void *data) {
+void node_reads(const Node *n, void (*visit)(void *, const Ex *), void *data) {
     Reader r = {visit, data};
-    reads_of(ctx, n->body, &r);
-    reads_of(ctx, n->arg, &r);
-    reads_of(ctx, n->k, &r);
+    reads_of(n->body, &r);
+    reads_of(n->arg, &r);
+    reads_of(n->k, &r);
     for (int k = 0; k < n->nred; k++) {
-        reads_of(ctx, n->red[k].lo, &r);
-        reads_of(ctx, n->red[k].hi, &r);
+        reads_of(n->red[k].lo, &r);
+        reads_of(n->red[k].hi, &r);
     }
     for (int k = 0; n->kind == N_SCATTER && k < n->rank; k++)
-        reads_of(ctx, n->target[k], &r);
+        reads_of(n->target[k], &r);
 }
 
 /* ---------------------------------------------------------------- printing */
@@ -375,7 +375,7 @@ void graph_dot(Ctx *ctx, const Graph *g, FILE *file) {
         fprintf(file, "\"];\n");
         str_free(&text);
         Arrow a = {file, n};
-        node_reads(ctx, n, print_arrow, &a);
+        node_reads(n, print_arrow, &a);
         if (n->input)
             fprintf(file, "  n%d -> n%d;\n", n->input->id, n->id);
         if (n->kind == N_PREV && n->group->states.at[n->place].state)
@@ -394,7 +394,7 @@ static void live_node(Live *l, const Node *n) {
     if (!n || l->live[n->id])
         return;
     l->live[n->id] = true;
-    node_reads(l->ctx, n, live_read, l);
+    node_reads(n, live_read, l);
     live_node(l, n->input);
     if (n->kind == N_PREV) {
         const State *s = &n->group->states.at[n->place];
@@ -405,7 +405,7 @@ static void live_node(Live *l, const Node *n) {
 
 static void live_ex(Live *l, const Ex *e) {
     if (e)
-        ex_visit(l->ctx, e, only_reads, &(Reader){live_read, l});
+        ex_visit(e, only_reads, &(Reader){live_read, l});
 }
 
 #define EACH_ROOT(g, do_node)                                                                          \

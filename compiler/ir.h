@@ -56,6 +56,7 @@ struct Ex {
     Node *node;
     Span span;              /* of OP_CHECK, OP_DIVISOR */
     bool has_var, has_read, has_guarded;    /* somewhere below: OP_VAR; READ, READ_IF; READ_IF, CHECK, DIVISOR */
+    uint64_t vars;          /* bit v % 64 for every variable v below: a bit that is not set says that v does not occur */
     Ex *chain;              /* hash table */
     uint64_t hash;
 };
@@ -102,9 +103,9 @@ const Ex *ex_and(Ctx *, const Ex *, const Ex *), *ex_or(Ctx *, const Ex *, const
 int ex_compare(const Ex *, const Ex *);              /* a total order, by structure */
 bool ex_is_int(const Ex *, int64_t *value);         /* an int constant */
 bool ex_is_number(const Ex *, double value);        /* the constant value, of any type */
-void ex_visit(Ctx *, const Ex *, void (*visit)(void *, const Ex *), void *);    /* each once, arguments first */
+void ex_visit(const Ex *, void (*visit)(void *, const Ex *), void *);    /* each once, arguments first */
 bool ex_uses_var(const Ex *, int var);
-void ex_vars(Ctx *, const Ex *, bool *used, int n);  /* marks used[v] for v < n */
+void ex_vars(const Ex *, bool *used, int n);  /* marks used[v] for v < n */
 
 /* Replaces index variables: map(data, var) gives what stands for it, or NULL to keep it. guarded: reads whose index
  * changed become OP_READ_IF (the new index is in range only under a guard that the caller adds). */
@@ -263,7 +264,7 @@ const Ex *build_size(const Builder *, const Ex *size, int var, const Build *);
 void build_guarded(const Builder *, Build *);
 bool is_leaf(const Node *);
 int element_bytes(const Graph *, Type);          /* of an element in the emitted C */
-void node_reads(Ctx *, const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
+void node_reads(const Node *, void (*visit)(void *, const Ex *read), void *);    /* every READ in body, arg, target and bounds; input */
 void print_node_name(const Node *, Str *);
 void node_print(Ctx *, const Node *, Str *), graph_print(Ctx *, const Graph *, FILE *), graph_dot(Ctx *, const Graph *, FILE *);
 bool verify(Ctx *, const Graph *);      /* bug() naming ctx->pass when an invariant is broken */

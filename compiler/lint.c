@@ -25,7 +25,7 @@ static void search_node(Search *s, const Node *n) {
     for (int k = 0; k < n->nred; k++)
         s->found |= mentions_batch(n->red[k].hi, s->batch);
     if (n->body)
-        ex_visit(s->ctx, n->body, search_ex, s);
+        ex_visit(n->body, search_ex, s);
 }
 
 static void search_ex(void *data, const Ex *e) {
@@ -37,7 +37,7 @@ static void search_ex(void *data, const Ex *e) {
 
 static bool depends_on_batch(Ctx *ctx, const Graph *g, const Ex *e) {
     Search s = {ctx, g->batch, NEWN(ctx, bool, g->node.n + 1), false};
-    ex_visit(ctx, e, search_ex, &s);
+    ex_visit(e, search_ex, &s);
     return s.found;
 }
 

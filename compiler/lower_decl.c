@@ -394,12 +394,12 @@ static void param_read(void *data, const Ex *e) {
         return;
     s->seen[e->node->id] = true;
     s->found |= e->node->kind == N_PARAM;
-    node_reads(s->L->ctx, e->node, param_read, data);
+    node_reads(e->node, param_read, data);
 }
 
 static bool node_uses_params(Lower *L, const Node *n) {
     struct { Lower *L; bool found; bool *seen; } s = {L, n->kind == N_PARAM, NEWN(L->ctx, bool, L->graph->node.n + 1)};
-    node_reads(L->ctx, n, param_read, &s);
+    node_reads(n, param_read, &s);
     return s.found;
 }
 
@@ -411,7 +411,7 @@ static void visit_param(void *data, const Ex *e) {
 
 static bool depends_on_params(Lower *L, const Ex *e) {
     struct { Lower *L; bool found; } s = {L, false};
-    ex_visit(L->ctx, e, visit_param, &s);
+    ex_visit(e, visit_param, &s);
     return s.found;
 }
 

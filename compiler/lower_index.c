@@ -157,9 +157,9 @@ static void not_affine(void *data, const Ex *e) {
     *(bool *)data &= plain;
 }
 
-static bool affine(Lower *L, const Ex *e) {
+static bool affine(const Ex *e) {
     bool plain = true;
-    ex_visit(L->ctx, e, not_affine, &plain);
+    ex_visit(e, not_affine, &plain);
     return plain;
 }
 
@@ -220,7 +220,7 @@ static bool runs_by_data(const Facts *f, const Ex *index) {
 static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *fine) {
     Range range[MAX_SCOPE];
     Facts f = facts(L, range, false);
-    if (L->guard.n > 0 || !affine(L, index) || runs_by_data(&f, index))
+    if (L->guard.n > 0 || !affine(index) || runs_by_data(&f, index))
         return false;
     const Ex *hi = upper_bound(L->ctx, index, &f), *lo = lower_bound(L->ctx, index, &f);
     if (!hi || !lo || hi->has_var || lo->has_var || hi->has_read || lo->has_read)
@@ -275,7 +275,7 @@ OWN_FRAME static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *s
         return false;
     }
     const Ex *span = ex2(ctx, OP_SUB, hi, lo);
-    if (lo->has_read || hi->has_read) {
+    if ((s->a && lo->has_read) || (s->b && hi->has_read)) {
         ERR(L, s->span, "E0224", "the slice of '%s' needs bounds that are known before run time, and data say these", of);
         if (!L->muted)
             hint(ctx, "a reduction may have such a range, as in sum[i in a:b] %s[i]", of);
@@ -285,7 +285,7 @@ OWN_FRAME static bool slice_item(Lower *L, Item *item, const Ast *s, const Ex *s
     Facts f = facts(L, range, true);
     char *what = arena_printf(ctx->arena, "a slice of '%s' runs past the end, or is empty", of);
     const Ex *needs[3] = {lo, ex2(ctx, OP_SUB, size, hi), ex2(ctx, OP_SUB, span, ex_int(ctx, 1))};
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 3 && (s->a || s->b); k++) {
         if (prove_nonnegative(ctx, needs[k], &f))
             continue;
         const Ex *least = lower_bound(ctx, needs[k], &f);

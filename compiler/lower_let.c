@@ -169,6 +169,11 @@ bool lower_root(Lower *L, const Ast *a) {
         v = val_cast(L, v, T_REAL);
         node = val_node(L, &v, NULL, a->span);
     }
+    for (int k = 0; k < v.rank; k++)
+        if (v.axis[k].size->has_read || v.axis[k].size->has_var) {
+            ERR(L, a->span, "E0224", "an output has axes of known sizes, and how long axis %d of '%s' is, data say", k, name);
+            return false;
+        }
     if (a->kind == AST_METRIC && !name) {
         ERR(L, a->span, "E0220", "a metric needs a name: metric a = ...");
         return false;

@@ -377,7 +377,7 @@ static void search(Search *s, const Node *n) {
         return;
     s->seen[n->id] = true;
     s->learnt |= n->kind == N_PARAM || n->kind == N_HYPER;
-    node_reads(s->L->ctx, n, depends_on_learnt, s);
+    node_reads(n, depends_on_learnt, s);
     if (n->input)
         search(s, n->input);
 }

@@ -38,7 +38,7 @@ static void find_learnt(Residuals *z) {
         for (int k = 0; k < g->node.n; k++) {
             struct { Residuals *z; bool found; } m = {z, false};
             Node *n = g->node.at[k];
-            node_reads(z->ctx, n, mark_read, &m);
+            node_reads(n, mark_read, &m);
             m.found |= n->kind == N_PREV && n->group->states.at[n->place].state && z->learnt[n->group->states.at[n->place].state->id];
             if (m.found && !z->learnt[k])
                 z->learnt[k] = changed = true;
@@ -53,7 +53,7 @@ static void ex_learnt(void *data, const Ex *e) {
 
 static bool constant(Residuals *z, const Ex *e) {
     struct { Residuals *z; bool found; } m = {z, false};
-    ex_visit(z->ctx, e, ex_learnt, &m);
+    ex_visit(e, ex_learnt, &m);
     return !m.found;
 }
 

@@ -37,10 +37,10 @@ static Axis axis_of(const Node *n, int v) {
     return (Axis){whole ? hi : NULL, NULL, n->red[v - n->rank].name};
 }
 
-static int axes_of_term(Ctx *ctx, const Ex *term, const Node *n, Axis *axis, int *var) {
+static int axes_of_term(const Ex *term, const Node *n, Axis *axis, int *var) {
     bool used[2 * MAX_RANK] = {0};
     int rank = 0;
-    ex_vars(ctx, term, used, 2 * MAX_RANK);
+    ex_vars(term, used, 2 * MAX_RANK);
     for (int v = 0; v < n->rank + n->nred; v++) {
         if (!used[v])
             continue;
@@ -64,7 +64,7 @@ static const Ex *its_axis(void *data, int var) {
 
 /* False: it cannot be a node of its own. */
 static bool key_of(Ctx *ctx, const Ex *term, const Node *n, Key *key, Axis *axis, int *var) {
-    key->rank = axes_of_term(ctx, term, n, axis, var);
+    key->rank = axes_of_term(term, n, axis, var);
     if (key->rank < 0)
         return false;
     key->term = ex_map_vars(ctx, term, its_axis, &(Numbered){ctx, var, key->rank}, false);
@@ -121,7 +121,7 @@ static const Ex *with_shared(void *data, GraphMap *map, const Node *old, const E
     if (old->kind != N_COMPUTE)
         return mapped;
     Use u = {.s = s, .map = map, .node = old};
-    ex_visit(s->ctx, old->body, use_term, &u);
+    ex_visit(old->body, use_term, &u);
     for (int k = 0; k < u.n; k++)                       /* a shared term inside another one: innermost first */
         mapped = ex_replace(s->ctx, mapped, &u.from[k], &u.to[k], 1);
     return mapped;
@@ -133,7 +133,7 @@ Graph *share(Ctx *ctx, Graph *g) {
     for (int k = 0; k < g->node.n; k++) {
         s.node = g->node.at[k];
         if (s.node->kind == N_COMPUTE)
-            ex_visit(ctx, s.node->body, meet, &s);
+            ex_visit(s.node->body, meet, &s);
     }
     return graph_map(ctx, g, NULL, with_shared, &s);
 }

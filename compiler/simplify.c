@@ -63,7 +63,7 @@ static const Ex *decided(void *data, GraphMap *m, const Node *n, const Ex *body)
         range[d.facts.nranges++] = (Range){k, ex_int(m->ctx, 0), n->axis[k].size};
     for (int k = 0; k < n->nred; k++)
         range[d.facts.nranges++] = (Range){n->rank + k, graph_map_ex(m, n->red[k].lo), graph_map_ex(m, n->red[k].hi)};
-    ex_visit(m->ctx, body, decide, &d);
+    ex_visit(body, decide, &d);
     return d.n ? ex_replace(m->ctx, body, d.from, d.to, d.n) : body;
 }
 

@@ -21,27 +21,27 @@ static void note(void *data, const Ex *e) {
     l->latest = s > l->latest ? s : l->latest;
 }
 
-static void note_ex(Ctx *ctx, const Ex *e, Latest *l) {
+static void note_ex(const Ex *e, Latest *l) {
     if (e)
-        ex_visit(ctx, e, note, l);
+        ex_visit(e, note, l);
 }
 
-static Stage stage_of(Ctx *ctx, const Node *n, const Stage *of) {
+static Stage stage_of(const Node *n, const Stage *of) {
     Latest l = {of, n->kind == N_COMPUTE || n->kind == N_SCATTER ? STAGE_COMPILE : STAGE_LOAD};
     if (n->kind == N_PARAM)
         return STAGE_STEP;
     if (n->kind == N_HYPER)
         return STAGE_RUN;
     for (int a = 0; a < n->rank; a++) {
-        note_ex(ctx, n->axis[a].size, &l);
-        note_ex(ctx, n->kind == N_SCATTER ? n->target[a] : NULL, &l);
+        note_ex(n->axis[a].size, &l);
+        note_ex(n->kind == N_SCATTER ? n->target[a] : NULL, &l);
     }
     for (int r = 0; r < n->nred; r++) {
-        note_ex(ctx, n->red[r].lo, &l);
-        note_ex(ctx, n->red[r].hi, &l);
+        note_ex(n->red[r].lo, &l);
+        note_ex(n->red[r].hi, &l);
     }
-    note_ex(ctx, n->body, &l);
-    note_ex(ctx, n->arg, &l);
+    note_ex(n->body, &l);
+    note_ex(n->arg, &l);
     if (n->kind == N_OPAQUE && of[n->input->id] > l.latest)
         l.latest = of[n->input->id];
     return l.latest;
@@ -71,7 +71,7 @@ Stage *stage(Ctx *ctx, const Graph *g) {
     for (bool again = true; again; ) {
         again = false;
         for (int k = 0; k < g->node.n; k++) {
-            Stage s = stage_of(ctx, g->node.at[k], of);
+            Stage s = stage_of(g->node.at[k], of);
             of[k] = s > of[k] ? s : of[k];
         }
         for (int k = 0; k < g->group.n; k++)

@@ -209,7 +209,8 @@ static Val bound(Lower *L, Val v, const char *name, Span span, int let, Node **n
         *node = read->node;
     if (!read->node->labels)
         read->node->labels = v.labels;
-    v.body = unstretched(L, &v, read);
+    bool size = v.type == T_INT && v.rank == 0 && !v.body->has_var && !v.body->has_read;        /* let k = 3: k is a size wherever one is wanted */
+    v.body = size ? v.body : unstretched(L, &v, read);
     return v;
 }
 

@@ -45,7 +45,7 @@ static void check_ex(void *data, const Ex *e) {
 
 static void check_one(Check *c, const Ex *e) {
     if (e)
-        ex_visit(c->ctx, e, check_ex, c);
+        ex_visit(e, check_ex, c);
 }
 
 static void check_group(Check *c, const Node *n) {

@@ -198,7 +198,7 @@ static bool reaches(int k)
         graph = differentiate(ctx, graph);
     for (int n = 0; graph && n < graph->node.n; n++)
         if (graph->node.at[n]->body)
-            ex_visit(ctx, graph->node.at[n]->body, mark, reached);
+            ex_visit(graph->node.at[n]->body, mark, reached);
     char *said = NULL;
     size_t size;
     FILE *f = open_memstream(&said, &size);

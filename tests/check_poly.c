@@ -130,7 +130,7 @@ static Verdict judge(Ctx *ctx, const char *text)
         return REFUSED;
     for (int n = 0; n < graph->node.n; n++)
         if (graph->node.at[n]->body)
-            ex_visit(ctx, graph->node.at[n]->body, find_check, &checks);
+            ex_visit(graph->node.at[n]->body, find_check, &checks);
     return checks ? CHECKED : graph->asserts.n ? AT_LOAD : PROVED;
 }
 

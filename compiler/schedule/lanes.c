@@ -5,10 +5,12 @@
  * the row but for strided accesses and the choice of an element of a local array; what is kept for a row fits the stack;
  * results over rows are sums. What is left over after the last full vector runs one row at a time. */
 #include "loops.h"
+#include <string.h>
 
 enum { LEAST_ROWS = 32, MOST_ELEMENTS = 1024 };
 
-typedef struct { Program *p; const Stmt *loop; int elements; } Lanes;
+/* known: by expression id, 1 when it fits and 2 when not. */
+typedef struct { Program *p; const Stmt *loop; int elements; char *known; int cap; } Lanes;
 
 bool in_lanes(const Stmt *loop, const Ex *e) { return ex_uses_var(e, loop->var); }
 bool item_in_lanes(const Stmt *loop, const Item *it) { return it->depth > 0 && it->path[0] == loop && it->first_red != 0; }
@@ -73,9 +75,7 @@ static bool op_fits(const Ex *e) {
     }
 }
 
-static bool fits(Lanes *l, const Ex *e) {
-    if (!in_lanes(l->loop, e))
-        return true;
+static bool new_fits(Lanes *l, const Ex *e) {
     if (e->has_guarded)
         return false;
     if (is_read(e))
@@ -86,6 +86,24 @@ static bool fits(Lanes *l, const Ex *e) {
         if (!fits(l, e->arg[k]))
             return false;
     return true;
+}
+
+static bool fits(Lanes *l, const Ex *e) {
+    if (!in_lanes(l->loop, e))
+        return true;
+    if (e->id >= l->cap) {
+        int cap = 2 * e->id + 64;
+        char *known = NEWN(l->p->ctx, char, cap);
+        if (l->cap)
+            memcpy(known, l->known, (size_t)l->cap);
+        l->known = known;
+        l->cap = cap;
+    }
+    if (!l->known[e->id]) {
+        bool fine = new_fits(l, e);                         /* may make room */
+        l->known[e->id] = fine ? 1 : 2;
+    }
+    return l->known[e->id] == 1;
 }
 
 /* Elements that the storage of one row, or of sums over rows, has; false when it is not on the stack. */

@@ -129,8 +129,8 @@ struct Loops {
 };
 
 /* walk.c: over expressions */
-int ex_cost(Ctx *, const Ex *);                                  /* rough count of its real work; reads and index arithmetic are free */
-bool is_costly(Ctx *, const Ex *);
+int ex_cost(const Ex *);                                  /* rough count of its real work; reads and index arithmetic are free */
+bool is_costly(const Ex *);
 bool is_read(const Ex *);
 bool known_size(Ctx *, const Ex *size, int64_t *n);
 int node_parts(Node *, const Ex **part[]);                  /* addresses of all expressions of a node: how many, MAX_PARTS at most */

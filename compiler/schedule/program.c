@@ -76,7 +76,7 @@ static Item *copy_node(Program *p, const Node *n) {
         it->node->input = input->node;
     } else {
         node_rewrite(p->ctx, it->node, fold_training, p);
-        node_reads(p->ctx, it->node, copy_read, p);
+        node_reads(it->node, copy_read, p);
         node_rewrite(p->ctx, it->node, read_copy, p);
     }
     return it;
@@ -153,7 +153,7 @@ static void sink_array(Program *p, Home home, int place, const Node *n, int rank
 static const Ex *program_ex(Program *p, const Ex *e) {
     Node n = {.kind = N_COMPUTE, .type = e->type, .body = e};
     node_rewrite(p->ctx, &n, fold_training, p);
-    node_reads(p->ctx, &n, copy_read, p);
+    node_reads(&n, copy_read, p);
     node_rewrite(p->ctx, &n, read_copy, p);
     return n.body;
 }
@@ -310,7 +310,7 @@ static void store_at_load(Storing *s, const Node *n) {
     if (!n || s->seen[n->id])
         return;
     s->seen[n->id] = true;
-    bool cheap = n->kind == N_COMPUTE && n->reduce == R_NONE && ex_cost(s->ctx, n->body) <= 2;
+    bool cheap = n->kind == N_COMPUTE && n->reduce == R_NONE && ex_cost(n->body) <= 2;
     if (s->loops->stage[n->id] == STAGE_LOAD && !is_leaf(n) && !cheap) {
         s->loops->slot_of[n->id] = s->loops->slot.n;
         vec_push(s->ctx, &s->loops->slot, n);
@@ -323,7 +323,7 @@ static void store_at_load(Storing *s, const Node *n) {
     }
     if (n->kind == N_OPAQUE)
         store_at_load(s, n->input);
-    node_reads(s->ctx, n, store_read, s);
+    node_reads(n, store_read, s);
 }
 
 void choose_slots(Ctx *ctx, Loops *l) {
@@ -362,7 +362,7 @@ void item_reads(Program *p, Item *it) {
     it->read.n = 0;
     if (it->leaf)
         return;
-    node_reads(p->ctx, it->node, collect_read, &(Collect){p, it});
+    node_reads(it->node, collect_read, &(Collect){p, it});
 }
 
 static void need(Program *p, Item *it) {

@@ -21,12 +21,12 @@ static bool add_terms(Ctx *ctx, const Node *n, const Ex *e, Sparse *to) {
 }
 
 /* The rows can be listed: an index array in the scatter's own indices, each of which runs over a whole range. */
-static bool listable(Ctx *ctx, const Node *n) {
+static bool listable(const Node *n) {
     const Ex *row = n->target[0];
     bool used[2 * MAX_RANK] = {false};
     if (!row->has_read || row->has_guarded)
         return false;
-    ex_vars(ctx, row, used, 2 * MAX_RANK);
+    ex_vars(row, used, 2 * MAX_RANK);
     for (int k = 0; k < n->nred; k++)
         if (used[n->rank + k] && (!ex_is_number(n->red[k].lo, 0) || n->red[k].hi->has_var || n->red[k].hi->has_read))
             return false;
@@ -43,7 +43,7 @@ static void add_list(Ctx *ctx, Loops *l, int param, const Node *n) {
     Rows list = {.param = param, .span = n->span, .count = ex_int(ctx, 1)};
     const Ex *axis[2 * MAX_RANK] = {0};
     bool used[2 * MAX_RANK] = {false};
-    ex_vars(ctx, n->target[0], used, 2 * MAX_RANK);
+    ex_vars(n->target[0], used, 2 * MAX_RANK);
     for (int k = 0; k < n->nred; k++) {
         if (!used[n->rank + k])
             continue;
@@ -74,7 +74,7 @@ void choose_sparse(Ctx *ctx, Loops *l) {
     bool *taken = NEWN(ctx, bool, g->node.n + 1);
     l->sparse = NEWN(ctx, Sparse, g->params.n + 1);
     for (int k = 0; k < g->node.n; k++)
-        node_reads(ctx, g->node.at[k], count_reader, readers);
+        node_reads(g->node.at[k], count_reader, readers);
     for (int p = 0; p < g->params.n; p++) {
         const ParamDecl *d = &g->params.at[p];
         const Node *grad = d->grad;
@@ -86,7 +86,7 @@ void choose_sparse(Ctx *ctx, Loops *l) {
             fine = fine && grad->kind == N_COMPUTE && grad->reduce == R_NONE && add_terms(ctx, grad, grad->body, &s);
         fine = fine && !shared(&s, grad, readers);
         for (int k = 0; fine && k < s.term.n; k++)
-            fine = listable(ctx, s.term.at[k]) && !taken[s.term.at[k]->id] && l->slot_of[s.term.at[k]->id] < 0;
+            fine = listable(s.term.at[k]) && !taken[s.term.at[k]->id] && l->slot_of[s.term.at[k]->id] < 0;
         if (!fine)
             continue;
         l->sparse[p] = s;

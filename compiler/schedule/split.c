@@ -71,9 +71,9 @@ static void find_choice(void *data, const Ex *e) {
     int before = s->ncuts;
     if (e->op != OP_WHERE)
         return;
-    ex_visit(s->p->ctx, e->arg[0], find_test, s);
+    ex_visit(e->arg[0], find_test, s);
     for (int k = 1; k < 3 && s->ncuts > before; k++)
-        s->worth |= e->arg[k]->has_guarded || is_costly(s->p->ctx, e->arg[k]);
+        s->worth |= e->arg[k]->has_guarded || is_costly(e->arg[k]);
 }
 
 /* Nothing but elements of arrays, terms of sums and values of one turn: no loop in it. */
@@ -88,10 +88,10 @@ static bool survey(Split *s, const Block *b) {
             s->scalar[s->nscalars++] = st->item;
         if (st->kind == S_IF) {
             int before = s->ncuts;
-            ex_visit(s->p->ctx, st->value, find_test, s);
+            ex_visit(st->value, find_test, s);
             s->worth |= s->ncuts > before;
         } else {
-            ex_visit(s->p->ctx, st->value, find_choice, s);
+            ex_visit(st->value, find_choice, s);
         }
     }
     return true;

@@ -188,7 +188,7 @@ static Stmt *under_guard(Program *p, Stmt *at, const Item *it, const Ex **value)
         guarded |= it->node->target[a]->has_guarded;
     if (e->op != OP_WHERE || e->arg[2] != neutral(p, it) || it->node->reduce == R_PROD)
         return NULL;
-    if (!guarded && !e->arg[1]->has_guarded && !is_costly(p->ctx, e->arg[1]))
+    if (!guarded && !e->arg[1]->has_guarded && !is_costly(e->arg[1]))
         return NULL;
     Stmt *s = stmt_new(p, S_IF, NULL);
     s->value = e->arg[0];

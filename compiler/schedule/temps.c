@@ -138,7 +138,7 @@ static bool can_name(const Program *p, const Ex *e) {
 }
 
 static bool hoistable(Program *p, const Ex *e) {
-    return can_name(p, e) && (reads_memory(p, e) || is_costly(p->ctx, e));
+    return can_name(p, e) && (reads_memory(p, e) || is_costly(e));
 }
 
 static Stmt *child_holding(Block *block, Stmt *st) {
@@ -178,7 +178,7 @@ static bool shares_guarded(Share *s, const Ex *e, Block *at) {
     const Ex *part[MAX_RANK + 3];
     if (!e->has_guarded || temp_find(s->p, e, at))
         return false;
-    if (s->uses[e->id] > 1 && can_name(s->p, e) && ex_cost(s->p->ctx, e) > 2)
+    if (s->uses[e->id] > 1 && can_name(s->p, e) && ex_cost(e) > 2)
         return true;
     for (int k = text_parts(s->p, e, part) - 1; k >= 0; k--)
         if (shares_guarded(s, part[k], at))

@@ -8,9 +8,9 @@ static void note_costly(void *data, const Ex *e) {
         *(bool *)data = true;
 }
 
-bool is_costly(Ctx *ctx, const Ex *e) {
+bool is_costly(const Ex *e) {
     bool costly = false;
-    ex_visit(ctx, e, note_costly, &costly);
+    ex_visit(e, note_costly, &costly);
     return costly;
 }
 
@@ -26,9 +26,9 @@ static void add_cost(void *data, const Ex *e) {
         *cost += 1;
 }
 
-int ex_cost(Ctx *ctx, const Ex *e) {
+int ex_cost(const Ex *e) {
     int cost = 0;
-    ex_visit(ctx, e, add_cost, &cost);
+    ex_visit(e, add_cost, &cost);
     return cost;
 }
 
