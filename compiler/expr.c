@@ -287,6 +287,30 @@ static const Ex *real_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
     }
 }
 
+/* a // 1 = a, (a // z) // y = a // (z * y), (y * q + c) // y = q + c // y. */
+static const Ex *floordiv_laws(Ctx *ctx, const Ex *a, int64_t y) {
+    int64_t z, zy, rest = 0;
+    if (y == 1)
+        return a;
+    if (a->op == OP_FLOORDIV && ex_is_int(a->arg[1], &z) && z > 0 && !__builtin_mul_overflow(z, y, &zy))
+        return ex2(ctx, OP_FLOORDIV, a->arg[0], ex_int(ctx, zy));
+    Poly p = poly_of(ctx, a);
+    for (int k = 0; k < p.n; k++) {
+        if (p.term[k].n == 0)
+            rest = floordiv(p.term[k].coefficient, y);
+        else if (p.term[k].coefficient % y != 0)
+            return NULL;
+    }
+    Poly q = {.n = p.n, .term = NEWN(ctx, Term, p.n + 1), .overflow = p.overflow};
+    for (int k = 0; k < p.n; k++) {
+        q.term[k] = p.term[k];
+        q.term[k].coefficient = p.term[k].n == 0 ? rest : p.term[k].coefficient / y;
+    }
+    if (q.n > 0 && q.term[q.n - 1].n == 0 && rest == 0)
+        q.n--;
+    return q.overflow ? NULL : poly_ex(ctx, &q);
+}
+
 static const Ex *int_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
     int64_t x = 0, y = 0;
     bool ca = ex_is_int(a, &x), cb = b && ex_is_int(b, &y);
@@ -301,8 +325,8 @@ static const Ex *int_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
         return r.overflow ? NULL : poly_ex(ctx, &r);
     }
     case OP_FLOORDIV:
-        if (cb && y == 1)
-            return a;
+        if (cb && y > 0 && !ca)
+            return floordiv_laws(ctx, a, y);
         return ca && cb && y != 0 && !(x == INT64_MIN && y == -1) ? ex_int(ctx, floordiv(x, y)) : NULL;
     case OP_MOD:
         if (cb && y == 1)

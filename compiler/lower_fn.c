@@ -22,6 +22,21 @@ static bool differentiates(const Ast *a) {
     return false;
 }
 
+/* grad(.., x) and the like in this name stand in it: an int that it is given becomes real. */
+static bool differentiates_in(const Ast *a, const char *x) {
+    if (!a)
+        return false;
+    const Ast *second = a->kind == AST_CALL && differentiates(a) ? nth_arg(a, 1) : NULL;
+    if (second && second->kind == AST_NAME && strcmp(second->text, x) == 0)
+        return true;
+    const Ast *parts[] = {a->a, a->b, a->c, a->from, a->items, a->clauses, a->vjp};
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+        for (const Ast *p = parts[k]; p; p = k >= 4 ? p->next : NULL)
+            if (differentiates_in(p, x))
+                return true;
+    return false;
+}
+
 static Symbol *local(Lower *L, const char *name, Span span, Val v, Node *node) {
     Symbol *s = declare(L, name, span, v.bad ? SYM_BAD : SYM_VALUE);
     if (s) {
@@ -262,6 +277,8 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
                 continue;
             if (!v.bad && arg->bracketed && !(guess && guess_axes(L, arg, &v)) && !bind_sizes(L, def, arg, &v, call))
                 v = val_bad();
+            if (keep && !v.bad && v.type == T_INT && differentiates_in(def, arg->text))
+                v = val_cast(L, v, T_REAL);
             bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
             if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body)))
                 v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);

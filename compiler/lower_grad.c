@@ -7,22 +7,6 @@
 #include "lower.h"
 #include <string.h>
 
-static bool three_args(Lower *L, const Ast *a, const Ast **arg, int n) {
-    int given = 0;
-    for (const Ast *x = a->items; x; x = x->next) {
-        if (x->kind == AST_ARG) {
-            ERR(L, x->name_span, "E0208", "'%s' has no argument '%s'", a->text, x->text);
-            return false;
-        }
-        if (given < n)
-            arg[given] = x;
-        given++;
-    }
-    if (given != n)
-        ERR(L, a->span, "E0206", "'%s' takes %d arguments, not %d", a->text, n, given);
-    return given == n;
-}
-
 /* What is differentiated in: its symbol, which has a node. */
 static Symbol *variable(Lower *L, const Ast *a, const char *what) {
     Symbol *s = a->kind == AST_NAME ? lookup(L, a->text) : NULL;
@@ -40,6 +24,8 @@ static Symbol *variable(Lower *L, const Ast *a, const char *what) {
     }
     if (s->value.type != T_REAL) {
         ERR(L, a->span, "E0217", "%s differentiates in real values, and '%s' is %s", what, a->text, s->value.type == T_INT ? "int" : "bool");
+        if (!L->muted && s->written && s->written->kind == AST_INT)
+            hint(L->ctx, "a number with a point is real: %s.0", span_text(L->ctx, s->written->span));
         return NULL;
     }
     return s;
@@ -105,9 +91,7 @@ static bool is_scalar(Lower *L, const Ast *a, const Val *s, const char *what) {
 }
 
 Val call_grad(Lower *L, const Ast *a) {
-    const Ast *arg[2];
-    if (!three_args(L, a, arg, 2))
-        return val_bad();
+    const Ast *arg[2] = {nth_arg(a, 0), nth_arg(a, 1)};
     Val s = lower_expr(L, arg[0]);
     Symbol *x = variable(L, arg[1], "grad");
     if (!is_scalar(L, arg[0], &s, "grad") || !x)
@@ -139,9 +123,7 @@ static bool direction(Lower *L, const Ast *a, Val *v, const Symbol *x, const cha
 }
 
 Val call_hvp(Lower *L, const Ast *a) {
-    const Ast *arg[3];
-    if (!three_args(L, a, arg, 3))
-        return val_bad();
+    const Ast *arg[3] = {nth_arg(a, 0), nth_arg(a, 1), nth_arg(a, 2)};
     Val s = lower_expr(L, arg[0]), v;
     Symbol *x = variable(L, arg[1], "hvp");
     if (!x || !direction(L, arg[2], &v, x, "hvp") || !is_scalar(L, arg[0], &s, "hvp"))
@@ -155,9 +137,7 @@ Val call_hvp(Lower *L, const Ast *a) {
 }
 
 Val call_jvp(Lower *L, const Ast *a) {
-    const Ast *arg[3];
-    if (!three_args(L, a, arg, 3))
-        return val_bad();
+    const Ast *arg[3] = {nth_arg(a, 0), nth_arg(a, 1), nth_arg(a, 2)};
     Val e = val_cast(L, lower_expr(L, arg[0]), T_REAL), v;
     Symbol *x = variable(L, arg[1], "jvp");
     if (!x || !direction(L, arg[2], &v, x, "jvp") || e.bad)

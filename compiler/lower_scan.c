@@ -205,8 +205,8 @@ static bool lower_part(Scan *s, Part *p) {
         p->symbol->defined = !p->symbol->now.bad;
         return p->symbol->defined;
     }
-    if (v.type == T_REAL && p->type != T_REAL) {
-        p->type = T_REAL;                           /* it starts from an int and becomes real: lower again */
+    if (wider_type(v.type, p->type) != p->type) {
+        p->type = v.type;                           /* it starts from an int and becomes real: lower again */
         s->grew = true;
         return false;
     }
@@ -268,14 +268,14 @@ static bool any_int(const Scan *s) {
     return false;
 }
 
-/* States that start from an int are ints only when every step of them is: tried silently first. */
+/* States that start from a bool or an int are of that type only when every step of them is: tried silently first. */
 static void settle_types(Scan *s) {
     Lower *L = s->L;
     Scope *outer = L->scope;
     bool muted = L->muted;
     int asserts = L->graph->asserts.n;
     L->muted = true;
-    for (int rounds = 0; rounds < s->n + 1 && any_int(s); rounds++) {
+    for (int rounds = 0; rounds < 2 * s->n + 1 && any_int(s); rounds++) {
         Type before[128];
         bool changed = false;
         for (int k = 0; k < s->n; k++)
@@ -365,7 +365,7 @@ static bool run_scan(Scan *s) {
         p->type = T_REAL;
         p->init = p->let->from ? lower_expr(L, p->let->from) : val_bad();
         if (p->let->from && !p->init.bad) {
-            p->type = p->init.type == T_BOOL ? T_INT : p->init.type;
+            p->type = p->init.type;
             if (!step_shape(L, p))
                 p->init = val_bad();
             p->open = !p->init.bad && p->rest.rank == 0 && !p->let->items->next;

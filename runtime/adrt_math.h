@@ -188,6 +188,9 @@ static inline double ad_unit(double a, double b) {
 
 static inline float ad_unitf(float a, float b) { return (float)ad_unit((double)a, (double)b); }
 
+static inline bool ad_isnan(double x) { return isnan(x); }
+static inline bool ad_isnanf(float x) { return isnan(x); }
+
 static inline double ad_sigmoid(double x) {
     double e = exp(-fabs(x)), r = 1 / (1 + e);
     return x >= 0 ? r : e * r;
