@@ -562,15 +562,21 @@ static int fetch_one(Fetch *x)
     return convert(x);
 }
 
-/* FILE#COLUMNS apart, unless a file has that very name */
+size_t data_path(const char *file)
+{
+    const char *npz = strstr(file, ".npz#"), *hash = npz ? npz + 4 : strrchr(file, '#');
+    return hash && (npz || access(file, F_OK)) ? (size_t)(hash - file) : strlen(file);
+}
+
+/* FILE#COLUMNS apart; a member of an archive stays with its name */
 static const char *split_columns(Sources *s, const char *file, const char **columns)
 {
-    const char *hash = strrchr(file, '#');
+    size_t n = data_path(file);
     *columns = NULL;
-    if (!hash || strstr(file, ".npz#") || !access(file, F_OK))
+    if (!file[n] || strstr(file, ".npz#"))
         return file;
-    *columns = hash + 1;
-    return keep_path(s, strndup(file, (size_t)(hash - file)));
+    *columns = file + n + 1;
+    return keep_path(s, strndup(file, n));
 }
 
 static int unknown_array(const AdModel *m, const char *name, Err *err)

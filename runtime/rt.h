@@ -153,6 +153,7 @@ typedef struct {                                        /* fetch.c: one array as
 typedef struct { int n; Table **table; char **paths; int npaths; bool new; } Sources;   /* tables read so far, path names kept; new: data to predict from */
 int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
 int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, double value, Err *, const char *what);   /* with its place */
+size_t data_path(const char *file);                     /* the length of FILE in FILE#COLUMNS; all when a file has that very name */
 DType fetch_type(const AdModel *, const AdData *);      /* what the model stores it as */
 void fetch_free(Fetched *, int n, Sources *);
 bool dim_is_named(const AdDim *);                       /* "n", not "n - 1" or "3" */
@@ -369,7 +370,7 @@ int output_named(const Results *, const DataArg *out, Err *);
 
 /* targets.c: the files to be written */
 bool path_has_suffix(const char *path, const char *suffix);
-int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, and no path twice */
+int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, no path twice, none that is read */
 int targets_probe(const Options *, const AdModel *, Err *);     /* each can be opened */
 int targets_write(const Results *, Err *);                      /* every one is tried */
 

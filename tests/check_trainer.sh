@@ -201,6 +201,10 @@ flags unknown_param_to_freeze --freeze V
 flags unknown_schedule --schedule 'cosin(3)'
 flags lm_for_no_sum_of_squares --optimizer 'lm()'
 flags data_given_twice --data good.csv
+ln -s good.csv link.csv
+refuses history_over_the_data fit --data good.csv --history good.csv
+refuses output_over_columns_of_the_data fit --data X=good.csv#0:2 --data y=good.csv#species --out p=./link.csv
+refuses model_over_the_initial_params fit --data good.csv --init meta.safetensors --model meta.safetensors
 flags no_directory_for_the_model --model nowhere/m.safetensors
 flags no_directory_for_an_output --out p=nowhere/p.npy
 refuses unknown_command fit trian --data good.csv
