@@ -38,6 +38,15 @@ static int empty_label(const AdModel *m, const Fetched *f, int d, int64_t i, Err
     return fetch_error(m, d, &f[d], i, 0, err, "is no label");
 }
 
+/* Labels go into the files that are written, which are UTF-8. */
+static bool is_utf8(const char *s)
+{
+    int n = 1;
+    for (; *s && n; s += n)
+        n = utf8_length(s);
+    return n > 0;
+}
+
 static int collect_labels(const AdModel *m, const Fetched *f, int dim, Labels *l, Err *err)
 {
     int64_t n = 0, at = 0;
@@ -51,6 +60,8 @@ static int collect_labels(const AdModel *m, const Fetched *f, int dim, Labels *l
             text[at++] = (char *)(uintptr_t)cell;
             if (!*cell)
                 code = empty_label(m, f, d, i, err);
+            else if (!is_utf8(cell))
+                code = fetch_error(m, d, &f[d], i, 0, err, "is not UTF-8");
         }
     if (!code)
         code = labels_from(l, text, n);

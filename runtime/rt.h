@@ -19,6 +19,7 @@ typedef struct { char text[1024]; } Err;
 
 /* err.c */
 int err_set(Err *, ExitCode, const char *format, ...);              /* returns the code */
+int utf8_length(const char *);                                      /* bytes of the character there (RFC 3629), 0: no UTF-8 */
 void err_say(const AdModel *, const char *text);                    /* on standard error, with the place or the model's name in front */
 const char *nearest(const char *word, const char *const *words, int n);     /* within a third of its length, or NULL */
 

@@ -5,6 +5,16 @@
 
 /* ---- err.c ---- */
 
+START_TEST(utf8_lengths)
+{
+    static const struct { const char *text; int length; } rows[] = {
+        { "a", 1 }, { "\303\251", 2 }, { "\342\202\254", 3 }, { "\360\237\230\200", 4 }, { "\351t", 0 }, { "\303", 0 },
+        { "\300\200", 0 }, { "\340\237\277", 0 }, { "\355\240\200", 0 }, { "\360\217\277\277", 0 }, { "\364\220\200\200", 0 },
+    };
+    ck_assert_int_eq(utf8_length(rows[_i].text), rows[_i].length);
+}
+END_TEST
+
 START_TEST(nearest_names)
 {
     static const char *const words[] = { "epochs", "lr", "optimizer", "species" };
@@ -566,6 +576,7 @@ int main(void)
 {
     Suite *s = suite_create("runtime: files");
     TCase *files = group(s, "files");
+    tcase_add_loop_test(files, utf8_lengths, 0, 11);
     tcase_add_loop_test(files, nearest_names, 0, 5);
     tcase_add_test(files, output_is_whole_or_absent);
     tcase_add_loop_test(files, npy_round_trip, 0, 40);
