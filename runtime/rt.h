@@ -284,8 +284,8 @@ void lm_free(Lm *);
 /* train.c: one run: steps, epochs, validation, patience, divergence */
 typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
 typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
-typedef struct { int64_t epochs, steps; bool diverged; int signal; const char *stopped; bool unsaved; char *message; } Outcome;
-/* stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
+typedef struct { int64_t epochs, steps; bool diverged; int signal; bool cut; const char *stopped; bool unsaved; char *message; } Outcome;
+/* cut: by the signal, before its end; stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
  * diverged, or whose checkpoint could not be written (unsaved), allocated; else NULL */
 typedef struct {                            /* where a run stands; with x and the optimiser's state all that a resume needs */
     int64_t epoch, batch, steps;            /* done: epochs, batches of the next one, steps of the optimiser */
@@ -312,7 +312,7 @@ int signals_seen(void);                                 /* the number of the fir
 typedef struct {
     const AdModel *model; const Options *options; const Session *session; const Dataset *dataset;
     HistoryRow *history; int64_t nhistory;
-    int64_t restarts, done, best;               /* done: finished; best: which restart the parameters below are of */
+    int64_t restarts, done, best, best_restart; /* done: finished; best: place in value of the one that all below is of */
     char **name; int nvalues;                   /* loss, metrics, validation_* and test_* ones */
     double *value;                              /* [restarts][nvalues] */
     void **param;                               /* [nparams] final (best) natural values */

@@ -7,6 +7,7 @@
 #include "fake_models.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -470,6 +471,32 @@ START_TEST(resume_changes_nothing)
 }
 END_TEST
 
+static int steps_to_signal;
+
+static void bowl_signal(AdRun *r)
+{
+    if (--steps_to_signal == 0)
+        raise(SIGINT);
+    bowl_step(r);
+}
+
+/* Of ten runs of five steps: a run that was cut off counts only when there is no other. */
+START_TEST(signal_among_restarts)
+{
+    static const struct { int steps; const char *said, *recorded; } cases[] = {
+        { 12, "# 2 of 10 restarts: name mean", "\"epochs\": 12" }, { 2, "# 0 of 10 restarts were over: what", "\"f\": []" },
+    };
+    AdModel model = fake_bowl;
+    model.step = bowl_signal;
+    steps_to_signal = cases[_i].steps;
+    ck_assert_int_eq(run_model(&model, "--restarts", "10", "--epochs", "5", "--threads", "1", "--record", "r.json", NULL),
+                     EXIT_INTERRUPTED);
+    ck_assert_msg(strstr(printed, cases[_i].said) != NULL, "%s", printed);
+    ck_assert(file_has("r.json", cases[_i].recorded));
+    ck_assert(isfinite(printed_value("best_f")));
+}
+END_TEST
+
 static const struct { const char *flag, *value, *message; } other_runs[] = {
     { "--batch", "9", "the run had batch = 8, now it is 9" }, { "--lr", "0.3", "lr = 0.1, now it is 0.3\n" },
     { "--optimizer", "sgd(lr = 0.1, momentum = 0.9)", "momentum = 0, " }, { "--schedule", "cosine()", "over 100 epochs" },
@@ -623,6 +650,7 @@ int main(void)
     tcase_add_test(train, batches_pass_over_all_rows);
     tcase_add_test(train, tol_stops_when_the_loss_stands_still);
     tcase_add_test(train, patience_keeps_the_best);
+    tcase_add_loop_test(train, signal_among_restarts, 0, 2);
     tcase_add_test(train, resume_within_an_epoch);
     tcase_add_test(train, resume_changes_nothing);
     tcase_add_loop_test(train, resume_refuses_another_run, 0, ROWS(other_runs));
