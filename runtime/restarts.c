@@ -276,7 +276,7 @@ int command_train(Session *s, Err *err)
     if (!bad) {
         pool_outcomes(&pool);
         train_say_stopped(&r);
-        results_print(&r, stdout);
+        results_print(&r, targets_beside(o, r.model));
         bad = targets_write(&r, err);
     }
     if (!bad)

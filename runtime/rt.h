@@ -372,6 +372,7 @@ int output_named(const Results *, const DataArg *out, Err *);
 /* targets.c: the files to be written */
 bool path_has_suffix(const char *path, const char *suffix);
 int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, no path twice, none that is read */
+FILE *targets_beside(const Options *, const AdModel *);         /* where results go: standard error when a file is '-' */
 int targets_probe(const Options *, const AdModel *, Err *);     /* each can be opened */
 int targets_write(const Results *, Err *);                      /* every one is tried */
 

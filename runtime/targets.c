@@ -5,7 +5,7 @@
  * open for writing. At the end every file of results is tried, whatever became of the one before.
  *
  *     --history h.txt         usage: --history is written as .csv or .jsonl
- *     --record -              standard output */
+ *     --record -              standard output: then the results go to standard error */
 #include "rt.h"
 
 #include <errno.h>
@@ -92,6 +92,17 @@ static const char *target_reader(const Target *t, const Options *o, const AdMode
         if (m->params[p].file && same_file(t->path, m->params[p].file))
             return m->params[p].name;
     return NULL;
+}
+
+FILE *targets_beside(const Options *o, const AdModel *m)
+{
+    int n;
+    bool taken = false;
+    Target *t = target_list(o, m, &n);
+    for (int i = 0; i < n; i++)
+        taken |= strcmp(t[i].path, "-") == 0;
+    free(t);
+    return taken ? stderr : stdout;
 }
 
 int targets_check(const Options *o, const AdModel *m, Err *err)

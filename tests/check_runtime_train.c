@@ -399,7 +399,7 @@ START_TEST(files_are_probed_and_all_tried)
     ck_assert(isfinite(printed_value("f")));
     ck_assert_int_eq(access("a.safetensors", R_OK) + access("r.json", R_OK), 0);
     ck_assert_int_eq(run_model(&fake_bowl, "--epochs", "3", "--history", "-", NULL), EXIT_FINE);
-    ck_assert(strstr(printed, "\nepoch,step,loss") != NULL);
+    ck_assert(strncmp(printed, "epoch,step,loss", 15) == 0);
     ck_assert_int_ne(access("-", F_OK), 0);
 }
 END_TEST
@@ -468,6 +468,17 @@ START_TEST(resume_changes_nothing)
     ck_assert_int_eq(run_model(&fake_logistic, RESUMABLE, "--optimizer", "adam()", "--lr", "1e-2", "--epochs", "12",
                                "--resume", "c.safetensors", "--model", "b.safetensors", NULL), EXIT_FINE);
     same_files("a.safetensors", "b.safetensors");
+}
+END_TEST
+
+/* A file on standard output has it for itself. */
+START_TEST(results_leave_standard_output_to_a_file)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--epochs", "3", "--quiet", "--history", "-", NULL), EXIT_FINE);
+    ck_assert_msg(strncmp(printed, "epoch,step,loss", 15) == 0 && !strstr(printed, "f "), "%s", printed);
+    ck_assert(stderr_has("f "));
+    ck_assert_int_eq(run_model(&fake_bowl, "eval", "--record", "-", NULL), EXIT_FINE);
+    ck_assert_msg(printed[0] == '{', "%s", printed);
 }
 END_TEST
 
@@ -650,6 +661,7 @@ int main(void)
     tcase_add_test(train, batches_pass_over_all_rows);
     tcase_add_test(train, tol_stops_when_the_loss_stands_still);
     tcase_add_test(train, patience_keeps_the_best);
+    tcase_add_test(train, results_leave_standard_output_to_a_file);
     tcase_add_loop_test(train, signal_among_restarts, 0, 2);
     tcase_add_test(train, resume_within_an_epoch);
     tcase_add_test(train, resume_changes_nothing);
