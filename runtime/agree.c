@@ -52,8 +52,7 @@ static int options_train(Options *o, const AdModel *m, Err *err)
         return err_set(err, EXIT_USAGE, "--checkpoint and --resume serve a single run and no %s",
                        o->restarts > 1 ? "restarts" : "lbfgs() or lm()");
     if (strcmp(o->optimizer.kind, "lm") == 0 && !m->jacobian)
-        return err_set(err, EXIT_USAGE, "lm() needs a loss that is a sum of squares: %s",
-                       m->lm_reason ? m->lm_reason : "this one is none");
+        return lm_refused(m, err);
     return options_unused(o, err);
 }
 

@@ -23,7 +23,7 @@ typedef struct { char name[12], serves[8], argument[18], initial[18], help[83]; 
 
 static const OptionRow option_rows[] = {
     { "data", "tepcbi", "FILE | NAME=FILE", "", "where data comes from: one table, or an array by itself (NAME=FILE#COLUMNS)" },
-    { "optimizer", "tbi", "SPEC", "adam(lr = 0.001)", "sgd() adam() adamw() rmsprop() adagrad() lbfgs() lm()" },
+    { "optimizer", "tbi", "SPEC", "adam(lr = 0.001)", "sgd() adam() adamw() rmsprop() adagrad() lbfgs()" },
     { "lr", "tbi", "X", "", "learning rate, in place of the optimizer's" },
     { "epochs", "ti", "N", "100", "passes over the training rows" },
     { "steps", "ti", "N", "", "steps of the optimizer, in place of epochs" },
@@ -621,7 +621,7 @@ void options_help(const AdModel *m, const Options *o, FILE *f)
         snprintf(left, sizeof left, "--%.11s %.17s", r->name, r->argument);
         if (i == OPTION_KEYS)
             fprintf(f, "\nfiles and the rest\n");
-        fprintf(f, "  %-26s %s\n", left, r->help);
+        fprintf(f, "  %-26s %s%s\n", left, r->help, i == ROW_OPTIMIZER && m->jacobian ? " lm()" : "");
         if (i < OPTION_KEYS && o->setting[i].value[0])
             fprintf(f, "  %-26s   = %s   (%s)\n", "", o->setting[i].value, o->setting[i].from);
     }

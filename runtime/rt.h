@@ -276,6 +276,7 @@ void lbfgs_reset(Lbfgs *);
 int lbfgs_step(Lbfgs *, double lr, double loss);
 void lbfgs_free(Lbfgs *);
 typedef struct Lm Lm;
+int lm_refused(const AdModel *, Err *);                 /* says why there is none */
 Lm *lm_new(Worker *, Err *);                            /* NULL: no sum of squares, the reason is in err */
 void lm_reset(Lm *);
 int lm_step(Lm *, double loss);

@@ -185,7 +185,7 @@ static const struct { const char *flag, *value, *message; } bad_flags[] = {
     { "--split", "0.5,0.4", "add up to 0.9" }, { "--freeze", "z", "no param 'z'" }, { "--set", "a=1", "has no hyper" },
     { "--grad", "x=g.npy", "belongs to the command eval" }, { "--batch", "-1", "whole number" }, { "--seed", "x", "whole number" },
     { "--quiet=1", NULL, "takes no value" }, { "--lr", NULL, "needs a value" }, { "lr", NULL, "unknown command" },
-    { "--progress", "line", "did you mean 'lines'?" }, { "--optimizer", "lm()", "sum of squares" },
+    { "--progress", "line", "did you mean 'lines'?" }, { "--optimizer", "lm()", "this trainer has no lm(): its loss is no sum of squares" },
     { "--seed", "18446744073709551616", "whole number" }, { "--restarts", "1e12", "at most 10000000" },
 };
 
@@ -627,6 +627,10 @@ END_TEST
 
 START_TEST(info_and_help_need_no_data)
 {
+    ck_assert_int_eq(run_model(&fake_curve, "--help", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "lbfgs() lm()\n") != NULL);
+    ck_assert_int_eq(run_model(&fake_bowl, "--help", NULL), EXIT_FINE);
+    ck_assert(strstr(printed, "lbfgs()\n") != NULL);
     ck_assert_int_eq(run_model(&fake_factorise, "info", NULL), EXIT_FINE);
     ck_assert(strstr(printed, "param U[m, rank]") != NULL);
     ck_assert_int_eq(run_model(&fake_factorise, "--help", NULL), EXIT_FINE);
