@@ -27,7 +27,7 @@ static const OptionRow option_rows[] = {
     { "lr", "tbi", "X", "", "learning rate, in place of the optimizer's" },
     { "epochs", "ti", "N", "100", "passes over the training rows" },
     { "steps", "ti", "N", "", "steps of the optimizer, in place of epochs" },
-    { "batch", "tcbi", "N", "", "rows of a mini-batch (default: all)" },
+    { "batch", "tcbi", "N", "", "rows of a mini-batch (default: all; 0: all)" },
     { "shuffle", "ti", "BOOL", "true", "shuffle the rows before each epoch of mini-batches" },
     { "schedule", "ti", "SPEC", "constant()", "constant() cosine(warmup) step(every, factor) exponential(factor) linear(warmup)" },
     { "clip", "ti", "X", "", "largest norm of the gradient" },
@@ -289,10 +289,10 @@ static int option_key(Options *o, const AdModel *m, int row, const char *text, c
     } else if (strcmp(key, "lr") == 0) {
         bad = option_positive(text, &o->optimizer.lr, where, err);
     } else if (strcmp(key, "epochs") == 0) {
-        bad = option_count(text, 0, &o->epochs, where, err);
+        bad = option_count(text, 1, &o->epochs, where, err);
         o->steps = -1;
     } else if (strcmp(key, "steps") == 0) {
-        bad = option_count(text, 0, &o->steps, where, err);
+        bad = option_count(text, 1, &o->steps, where, err);
         o->epochs = -1;
     } else if (strcmp(key, "batch") == 0)
         bad = option_count(text, 0, &o->batch, where, err);

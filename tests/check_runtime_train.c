@@ -150,8 +150,12 @@ END_TEST
 
 static const struct { const char *text, *message; } bad_specs[] = {
     { "rmsporp()", "did you mean 'rmsprop'?" }, { "sgd(momentun = 1)", "did you mean 'momentum'?" },
-    { "sgd(lr = x)", "does not read" }, { "sgd(lr = -1)", "between" }, { "sgd(nesterov = true)", "needs a momentum" },
-    { "sgd(lr = 1", "does not read" }, { "adam(1, 2, 3, 4, 5, 1, 7)", "at most" }, { "", "is no optimizer" },
+    { "sgd(lr = x)", "'lr' of sgd is x, but must be a positive number" }, { "sgd(lr = 0)", "is 0, but must be a positive number" },
+    { "sgd(lr = -1)", "is -1, but" }, { "sgd(nesterov = true)", "needs a momentum" }, { "sgd(true)", "a positive number" },
+    { "adam(beta1=1)", "'beta1' of adam is 1, but must be a number from 0 up and below 1" }, { "adam(eps = 1/0)", "from 0 up" },
+    { "lbfgs(line_search=foo)", "'line_search' of lbfgs is foo, but must be \"wolfe\" or \"none\"" },
+    { "sgd(lr = )", "'lr' of sgd needs a value: a positive number" },
+    { "sgd(lr = 1", "does not read" }, { "adam(1, 0, 0, 4, 5, 1, 7)", "at most" }, { "", "is no optimizer" },
     { "lbfgs(history = 2.5)", "whole number" }, { "sgd(0.1, 0.9, 3)", "true or false" }, { "sgd(lr = 1, lr = 2)", "twice" },
     { "adam(0.1, lr = 1)", "twice" },
 };
@@ -182,6 +186,7 @@ END_TEST
 
 static const struct { const char *flag, *value, *message; } bad_flags[] = {
     { "--epoch", "3", "did you mean '--epochs'?" }, { "--epochs", "many", "is not a number" }, { "--epochs", "1.5", "whole number" },
+    { "--epochs", "0", "'0' is not a whole number from 1 up" }, { "--steps", "0", "from 1 up" },
     { "--split", "0.5,0.4", "add up to 0.9" }, { "--freeze", "z", "no param 'z'" }, { "--set", "a=1", "has no hyper" },
     { "--grad", "x=g.npy", "belongs to the command eval" }, { "--batch", "-1", "whole number" }, { "--seed", "x", "whole number" },
     { "--quiet=1", NULL, "takes no value" }, { "--lr", NULL, "needs a value" }, { "lr", NULL, "unknown command" },
