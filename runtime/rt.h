@@ -364,6 +364,7 @@ extern const char *const report_style;
 
 /* model_file.c: trained params with all that predict needs */
 int model_write(const Results *, const char *path, Err *);
+const char *other_model(const Tensors *, const AdModel *);      /* whose params a file holds when they are not this model's, or NULL */
 int init_param(const Session *, int p, const int64_t *dims, void *out, Err *);  /* from the file of --init */
 
 /* outputs.c: arrays of --out and --grad as .npy or .csv */

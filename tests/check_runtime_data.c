@@ -93,6 +93,22 @@ START_TEST(dataset_messages)
 }
 END_TEST
 
+START_TEST(fixed_size_without_a_name)
+{
+    static AdDim dims[5];
+    DataArg args[] = { { NULL, "i.csv" } };
+    Dataset ds;
+    Err err;
+    AdModel m = iris_model(3);
+    memcpy(dims, iris_dims, sizeof dims);
+    dims[DIM_K].name = "3";
+    m.dims = dims;
+    put_text("i.csv", "sl,sw,species,w\n5,3,b,1\n6,3,a,2\n");
+    ck_assert_int_eq(dataset_load(&ds, &m, args, 1, NULL, NULL, &err), EXIT_BAD_DATA);
+    ck_assert_str_eq(err.text, "i.csv: error: 'w' (mlp.ad:6) has 2 along an axis of size 3");
+}
+END_TEST
+
 static void load_iris(Dataset *ds, AdModel *m, const char *text, const Tensors *stored)
 {
     DataArg arg = { NULL, "i.csv" };
@@ -330,6 +346,7 @@ int main(void)
     Suite *s = suite_create("runtime: data sets");
     TCase *sets = group(s, "data sets");
     tcase_add_loop_test(sets, dataset_messages, 0, COUNT(loads));
+    tcase_add_test(sets, fixed_size_without_a_name);
     tcase_add_test(sets, dataset_values);
     tcase_add_test(sets, dataset_stored);
     tcase_add_test(sets, dataset_from_npy);

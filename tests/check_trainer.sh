@@ -182,7 +182,14 @@ flags() {
   shift
   trains "$name" fit --data good.csv "$@"
 }
-printf '\075\000\000\000\000\000\000\000{"__metadata__":{"adc.model":"fit","adc.hyper.decay":"much"}}' >meta.safetensors
+# notes FILE METADATA: a model file without tensors
+notes() {
+  head="{\"__metadata__\":{$2}}"
+  printf '%b%s' "\\0$(printf '%03o' ${#head})\\0000\\0000\\0000\\0000\\0000\\0000\\0000" "$head" >"$1.safetensors"
+}
+notes stranger '"adc.model":"other"'
+flags init_without_a_param --init stranger.safetensors
+notes meta '"adc.model":"fit","adc.hyper.decay":"much"'
 flags init_with_a_hyper_of_text --init meta.safetensors
 flags unknown_flag --epocks 5
 flags unknown_short_flag -e 5
@@ -233,6 +240,10 @@ refuses gradients_in_f32 holes32 check-grad --data holes.csv
 if "$adc" build --data good.csv fit.ad -o small >got 2>&1; then
   printf 'a,b,species\n1,0,x\n0,1,y\n1,1,z\n' >wide.csv
   trains built_for_other_sizes small --data wide.csv
+  ./fit --data wide.csv --quiet --model wide.safetensors >got
+  trains init_of_other_sizes small --data good.csv --init wide.safetensors
+  notes other '"adc.model":"other","adc.dim.c":"3"'
+  trains init_of_another_model small --data good.csv --init other.safetensors
 fi
 
 echo "1..$count"
