@@ -97,7 +97,9 @@ static const char *unfit_value(const AdModel *m, const AdData *data, double v)
     case AD_REAL:
         if (isnan(v))
             return data->missing ? NULL : "is no number: fill such cells, or declare the array 'missing'";
-        return !m->f64 && isfinite(v) && isinf((float)v) ? "is too large for f32: build with --precision=f64" : NULL;
+        if (isinf(v))
+            return "is not a finite number";
+        return !m->f64 && isinf((float)v) ? "is too large for f32: build with --precision=f64" : NULL;
     case AD_INT:
         if (v - v != 0 || v != floor(v))
             return "is not an integer";

@@ -120,11 +120,13 @@ npy negative_shape "{'descr': '<f8', 'fortran_order': False, 'shape': (-3,), }" 
 npy huge_shape "{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 9), }" 24
 npy without_shape "{'descr': '<f8', 'fortran_order': False, }" 24
 npy no_dictionary "import os" 24
+npy infinite "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }" 16
+printf '\000\000\000\000\000\000\360\177' >>infinite.npy
 printf 'PK\003\004 this is no array' >wrong_magic.npy
 : >empty.npy
 printf '\223NUMPY\011\000\166\000' >version_9.npy
 for name in truncated too_long complex matrix other_length negative_shape huge_shape without_shape no_dictionary \
-  wrong_magic empty version_9 directory nowhere; do
+  infinite wrong_magic empty version_9 directory nowhere; do
   of_r $name
 done
 npy floats "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }" 16
