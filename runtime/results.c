@@ -175,7 +175,7 @@ bool results_stopped(const Results *r, char *text, size_t size)
     if (!r->stopped)
         return false;
     size_t n = (size_t)snprintf(text, size, strcmp(r->stopped, "tol") == 0 ? "tol: an epoch changed the loss by less than its share %g"
-                                : strcmp(r->stopped, "patience") == 0 ? "patience: no better loss in %.0f epochs"
+                                : strcmp(r->stopped, "patience") == 0 ? (o->patience == 1 ? "patience: no better loss in %.0f epoch" : "patience: no better loss in %.0f epochs")
                                                                       : "the optimizer: no step leads lower",
                                 strcmp(r->stopped, "tol") == 0 ? o->tol : (double)o->patience);
     if (n < size && r->restarts > 1)

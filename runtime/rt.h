@@ -168,7 +168,7 @@ int bind_ids(const Dataset *, const Fetched *, Err *);
  * call in one form, all but lr. */
 typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; char text[160]; } OptimSpec;
 typedef struct { char kind[16]; double warmup, every, factor, final; char text[160]; } ScheduleSpec;
-int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3, -inf */
+int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3: finite */
 int spec_list(const char *text, double *, int most, int *n, const char *where, Err *);   /* [a, b] or a,b or a */
 int spec_bool(const char *text, bool *, const char *where, Err *);
 int spec_optimizer(const char *text, OptimSpec *, const char *where, Err *);
@@ -194,7 +194,7 @@ typedef struct {
     Setting *setting; int nsettings;    /* every key of the train block */
     char **owned; int nowned;
 } Options;
-int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help was printed */
+int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help or --version was printed */
 void options_free(Options *);
 void options_help(const AdModel *, const Options *, FILE *);
 /* The place of a data array (d), hyper (h), dim (n), param (p) or output (o); -1 and a message when there is none so called */

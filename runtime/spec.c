@@ -121,6 +121,8 @@ int spec_number(const char *text, double *v, const char *where, Err *err)
     const char *s = text;
     if (!spec_sum(&s, v) || *spec_skip(s))
         return err_set(err, EXIT_USAGE, "%s: '%s' is not a number", where, text);
+    if (!isfinite(*v))
+        return err_set(err, EXIT_USAGE, "%s: '%s' is not a finite number", where, text);
     return EXIT_FINE;
 }
 

@@ -18,11 +18,11 @@ say() {
   echo "$1 $count - $2"
 }
 
-# refuses NAME TRAINER ARGUMENT...
+# refuses NAME TRAINER ARGUMENT...: $results is where they go, if not into a file
 refuses() {
   name=$1 trainer=$2
   shift 2
-  "./$trainer" "$@" >out 2>got </dev/null
+  "./$trainer" "$@" >"${results:-out}" 2>got </dev/null
   echo "exit status $?" >>got
   left=$(ls -A outputs)
   if [ -n "$ADC_UPDATE" ]; then
@@ -216,6 +216,11 @@ refuses history_over_the_data fit --data good.csv --history good.csv
 refuses output_over_columns_of_the_data fit --data X=good.csv#0:2 --data y=good.csv#species --out p=./link.csv
 refuses model_over_the_initial_params fit --data good.csv --init meta.safetensors --model meta.safetensors
 flags no_directory_for_the_model --model nowhere/m.safetensors
+if [ -w /dev/full ]; then
+  results=/dev/full
+  refuses results_that_cannot_be_written fit --data good.csv --quiet
+  results=
+fi
 flags no_directory_for_an_output --out p=nowhere/p.npy
 refuses unknown_command fit trian --data good.csv
 refuses predict_without_params fit predict --data good.csv --out p=outputs/p.npy
