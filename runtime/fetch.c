@@ -311,9 +311,9 @@ static int take_range(Fetch *x, int64_t lo, int64_t hi)
 {
     const Table *t = x->f->table;
     if (lo >= hi || hi > t->ncolumns)
-        return err_set(x->err, EXIT_BAD_DATA, "%s: error: '%s' (%s:%d) takes columns %lld:%lld, but the file has %d column%s",
+        return err_set(x->err, EXIT_BAD_DATA, "%s: error: '%s' (%s:%d) takes columns %lld:%lld, but the file has %d column%s%s",
                        t->path, x->data->name, x->model->file, x->data->line, (long long)lo, (long long)hi, t->ncolumns,
-                       t->ncolumns == 1 ? "" : "s");
+                       t->ncolumns == 1 ? "" : "s", table_hint(t));
     for (int64_t i = lo; i < hi; i++)
         x->f->columns[x->f->ncolumns++] = (int)i;
     return EXIT_FINE;

@@ -80,6 +80,7 @@ void table_promote(Table *);                                    /* the first row
 int table_column(const Table *, const char *name, Err *);       /* its place, or -1 with the nearest name */
 bool table_missing(const Table *, int64_t row, int column);     /* empty, nan or NA */
 int table_number(const Table *, int64_t row, int column, double *, Err *);      /* strict, locale-free */
+const char *table_hint(const Table *);                          /* what else its one column may be a sign of, or "" */
 int table_error(const Table *, int64_t row, int column, Err *, const char *what);       /* 'f:l:c: error: 'cell' what (column "x")' */
 void table_free(Table *);
 int text_number(const char *text, double *);            /* 0: a number, 1: not one, 2: out of range; blanks around it allowed */

@@ -499,7 +499,7 @@ START_TEST(table_places)
     ck_assert_int_eq(table_number(&t, 2, 1, &v, &err), EXIT_BAD_DATA);
     ck_assert_str_eq(err.text, "r.csv:5:4: error: '1e999' is too large for a number (column \"rating\")");
     ck_assert_int_eq(table_number(&t, 3, 1, &v, &err), EXIT_BAD_DATA);
-    ck_assert_str_eq(err.text, "r.csv:6:3: error: an empty cell is not a number (column \"rating\")");
+    ck_assert_str_eq(err.text, "r.csv:6:3: error: an empty cell is no number: fill such cells, or declare the array 'missing' (column \"rating\")");
     ck_assert_int_eq(table_column(&t, "ratign", &err), -1);
     ck_assert_str_eq(err.text, "r.csv:1:1: error: there is no column \"ratign\"; did you mean \"rating\"?");
     ck_assert_int_eq(table_column(&t, "zzz", &err), -1);
