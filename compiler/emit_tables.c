@@ -270,7 +270,7 @@ void emit_tables(Emit *e, Out *out) {
     if (g->jacobian)
         out_line(out, "    .residuals = %d, .jacobian = jacobian,", row_of(e, g->residual->axis[0].size, g->residual->axis[0].dim));
     else
-        out_line(out, "    .lm_reason = \"the model was compiled for another one: say optimizer = lm() in its train block\",");
+        out_line(out, "    .lm_reason = \"say optimizer = lm() in the model's train block, then its residuals are compiled in\",");
     out_line(out, "};\n");
     out_line(out, "#ifndef AD_NO_MAIN");
     out_line(out, "int main(int argc, char **argv)\n{\n    return adrt_main(argc, argv, &%s_model);\n}\n#endif", g->name);

@@ -338,7 +338,7 @@ const AdModel nmf_model = {
     .nsettings = 4, .settings = model_settings,
     .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
-    .lm_reason = "the model was compiled for another one: say optimizer = lm() in its train block",
+    .lm_reason = "say optimizer = lm() in the model's train block, then its residuals are compiled in",
 };
 
 #ifndef AD_NO_MAIN

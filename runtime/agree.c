@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+static Setting *setting_of(Options *o, const char *key)
+{
+    Setting *s = o->setting;
+    while (strcmp(s->key, key) != 0)
+        s++;
+    return s;
+}
+
 /* What these optimizers have no use for: asked for by a flag it is refused, from the block it is left out with a note. */
 static int options_unused(Options *o, Err *err)
 {
@@ -12,9 +20,7 @@ static int options_unused(Options *o, Err *err)
         { "lm", "lr", "finds the length of its steps" }, { "lm", "schedule", "finds the length of its steps" },
     };
     for (size_t i = 0; i < sizeof unused / sizeof *unused; i++) {
-        Setting *s = o->setting;
-        while (strcmp(s->key, unused[i].key) != 0)
-            s++;
+        Setting *s = setting_of(o, unused[i].key);
         bool none = !s->value[0] || strcmp(s->value, "0") == 0 || strcmp(s->from, "default") == 0;
         if (none || strcmp(o->optimizer.kind, unused[i].optimizer) != 0)
             continue;
@@ -44,6 +50,10 @@ static int options_holdout(const Options *o, const AdModel *m, Err *err)
 
 static int options_train(Options *o, const AdModel *m, Err *err)
 {
+    bool flag = strcmp(setting_of(o, "restarts")->from, "command line") == 0;       /* else there may have been more than now */
+    if (flag && o->one_restart && o->first_restart >= o->restarts)
+        return err_set(err, EXIT_USAGE, "--restart %lld: counted from 0, the last of %lld restarts is %lld",
+                       (long long)o->first_restart, (long long)o->restarts, (long long)o->restarts - 1);
     if (o->one_restart)
         o->restarts = 1;
     if (o->holdout > 0 && options_holdout(o, m, err))
@@ -52,8 +62,7 @@ static int options_train(Options *o, const AdModel *m, Err *err)
         return err_set(err, EXIT_USAGE, "--checkpoint and --resume serve a single run and no %s",
                        o->restarts > 1 ? "restarts" : "lbfgs() or lm()");
     if (strcmp(o->optimizer.kind, "lm") == 0 && !m->jacobian)
-        return err_set(err, EXIT_USAGE, "lm() needs a loss that is a sum of squares: %s",
-                       m->lm_reason ? m->lm_reason : "this one is none");
+        return lm_refused(m, err);
     return options_unused(o, err);
 }
 

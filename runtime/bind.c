@@ -38,6 +38,15 @@ static int empty_label(const AdModel *m, const Fetched *f, int d, int64_t i, Err
     return fetch_error(m, d, &f[d], i, 0, err, "is no label");
 }
 
+/* Labels go into the files that are written, which are UTF-8. */
+static bool is_utf8(const char *s)
+{
+    int n = 1;
+    for (; *s && n; s += n)
+        n = utf8_length(s);
+    return n > 0;
+}
+
 static int collect_labels(const AdModel *m, const Fetched *f, int dim, Labels *l, Err *err)
 {
     int64_t n = 0, at = 0;
@@ -51,6 +60,8 @@ static int collect_labels(const AdModel *m, const Fetched *f, int dim, Labels *l
             text[at++] = (char *)(uintptr_t)cell;
             if (!*cell)
                 code = empty_label(m, f, d, i, err);
+            else if (!is_utf8(cell))
+                code = fetch_error(m, d, &f[d], i, 0, err, "is not UTF-8");
         }
     if (!code)
         code = labels_from(l, text, n);
@@ -145,11 +156,20 @@ bool dim_is_named(const AdDim *dim)
     return !*s;
 }
 
-static int built_for(const Binding *b, const char *path, const AdDim *dim, const char *who, int64_t size)
+static int built_for(const Binding *b, ExitCode code, const char *path, const AdDim *dim, const char *who, int64_t size)
 {
-    return err_set(b->err, path ? EXIT_BAD_DATA : EXIT_USAGE, "%s%sthis trainer was built for %s = %lld, but %s has %lld: "
+    return err_set(b->err, code, "%s%sthis trainer was built for %s = %lld, but %s has %lld: "
                    "rebuild it with 'adc build %s -D %s=%lld'", path ? path : "", path ? ": error: " : "", dim->name,
                    (long long)dim->value, who, (long long)size, b->ds->model->file, dim->name, (long long)size);
+}
+
+static int built_for_loaded(const Binding *b, const AdDim *dim, int64_t size)
+{
+    const char *other = other_model(b->stored, b->ds->model);
+    if (!other)
+        return built_for(b, EXIT_BAD_DATA, NULL, dim, "the loaded model", size);
+    return err_set(b->err, EXIT_BAD_DATA, "the loaded model is of '%s', with %s = %lld: this trainer is of '%s', with %s = %lld", other,
+                   dim->name, (long long)size, b->ds->model->name, dim->name, (long long)dim->value);
 }
 
 static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
@@ -161,15 +181,18 @@ static int dim_conflict(const Binding *b, int dim, int d, int64_t size)
     char by[300];
     if (x->kind == AD_DIM_FIXED && dim_is_named(x)) {
         snprintf(by, sizeof by, "'%s'", name);
-        return built_for(b, path, x, by, size);
+        return built_for(b, EXIT_BAD_DATA, path, x, by, size);
     }
-    if (x->kind == AD_DIM_FIXED || x->kind == AD_DIM_DERIVED)
+    if (x->kind == AD_DIM_FIXED)
+        return err_set(b->err, EXIT_BAD_DATA, "%s: error: '%s' (%s:%d) has %lld along an axis of size %lld", path, name, m->file,
+                       m->data[d].line, here, there);
+    if (x->kind == AD_DIM_DERIVED)
         return err_set(b->err, EXIT_BAD_DATA, "%s: error: '%s' (%s:%d) has %lld along an axis whose size '%s' is %lld", path,
                        name, m->file, m->data[d].line, here, x->name, there);
     if (b->by[dim] >= 0)
         snprintf(by, sizeof by, "in '%s'", m->data[b->by[dim]].name);
     else
-        snprintf(by, sizeof by, b->stored ? "in training" : "by --dim");
+        snprintf(by, sizeof by, b->stored ? "in training" : "on the command line");
     return err_set(b->err, EXIT_BAD_DATA, "%s: error: dim '%s' is %lld %s but %lld in '%s'", path, x->name, there, by, here, name);
 }
 
@@ -198,9 +221,9 @@ static int bind_known(Binding *b, const int64_t *given)
         if (dim->kind == AD_DIM_FIXED) {
             b->ds->dims[i] = dim->value;
             if (asked > 0 && asked != dim->value)
-                return built_for(b, NULL, dim, "--dim", asked);
+                return built_for(b, EXIT_USAGE, NULL, dim, "--dim", asked);
             if (kept > 0 && kept != dim->value)
-                return built_for(b, NULL, dim, "the loaded model", kept);
+                return built_for_loaded(b, dim, kept);
             continue;
         }
         b->by[i] = BY_COMMAND;
@@ -239,7 +262,7 @@ static int refuse_wild_ids(const Binding *b)
             if (id[i] < 0)
                 return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is negative: ids count from 0");
             else if (id[i] >= INT32_MAX)
-                return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is too large: ids count from 0, without gaps");
+                return fetch_error(m, d, &b->f[d], i, (double)id[i], b->err, "is too large: ids count from 0, and none is above 2147483646");
     }
     return EXIT_FINE;
 }

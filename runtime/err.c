@@ -8,6 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+int utf8_length(const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    int n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+    for (int i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    bool longer = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
+    bool beyond = (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF4 && p[1] > 0x8F);     /* surrogates, the last plane */
+    return longer || beyond ? 0 : n;
+}
+
 int err_set(Err *err, ExitCode code, const char *format, ...)
 {
     va_list args;
@@ -16,9 +28,12 @@ int err_set(Err *err, ExitCode code, const char *format, ...)
     va_end(args);
     if (n >= (int)sizeof err->text)         /* cut, and say so */
         memcpy(err->text + sizeof err->text - 4, "...", 4);
-    for (char *s = err->text; *s; s++)      /* a message is one line, whatever file it quotes */
-        if ((unsigned char)*s < ' ')
+    for (char *s = err->text; *s;) {        /* a message is one line of text, whatever file it quotes */
+        int length = utf8_length(s);
+        if (!length || (unsigned char)*s < ' ')
             *s = '?';
+        s += length ? length : 1;
+    }
     return (int)code;
 }
 

@@ -47,7 +47,7 @@ static int evaluate(Session *s, bool print, Err *err)
     if (!bad)
         bad = grads_write(&w, err);
     if (!bad && print)
-        results_print(&r, stdout);
+        results_print(&r, targets_beside(s->options, s->model));
     if (!bad) {
         results_params(&r, &w);
         bad = targets_write(&r, err);

@@ -97,7 +97,9 @@ static const char *unfit_value(const AdModel *m, const AdData *data, double v)
     case AD_REAL:
         if (isnan(v))
             return data->missing ? NULL : "is no number: fill such cells, or declare the array 'missing'";
-        return !m->f64 && isfinite(v) && isinf((float)v) ? "is too large for f32: build with --precision=f64" : NULL;
+        if (isinf(v))
+            return "is not a finite number";
+        return !m->f64 && isinf((float)v) ? "is too large for f32: build with --precision=f64" : NULL;
     case AD_INT:
         if (v - v != 0 || v != floor(v))
             return "is not an integer";
@@ -309,9 +311,9 @@ static int take_range(Fetch *x, int64_t lo, int64_t hi)
 {
     const Table *t = x->f->table;
     if (lo >= hi || hi > t->ncolumns)
-        return err_set(x->err, EXIT_BAD_DATA, "%s: error: '%s' (%s:%d) takes columns %lld:%lld, but the file has %d column%s",
+        return err_set(x->err, EXIT_BAD_DATA, "%s: error: '%s' (%s:%d) takes columns %lld:%lld, but the file has %d column%s%s",
                        t->path, x->data->name, x->model->file, x->data->line, (long long)lo, (long long)hi, t->ncolumns,
-                       t->ncolumns == 1 ? "" : "s");
+                       t->ncolumns == 1 ? "" : "s", table_hint(t));
     for (int64_t i = lo; i < hi; i++)
         x->f->columns[x->f->ncolumns++] = (int)i;
     return EXIT_FINE;
@@ -562,15 +564,21 @@ static int fetch_one(Fetch *x)
     return convert(x);
 }
 
-/* FILE#COLUMNS apart, unless a file has that very name */
+size_t data_path(const char *file)
+{
+    const char *npz = strstr(file, ".npz#"), *hash = npz ? npz + 4 : strrchr(file, '#');
+    return hash && (npz || access(file, F_OK)) ? (size_t)(hash - file) : strlen(file);
+}
+
+/* FILE#COLUMNS apart; a member of an archive stays with its name */
 static const char *split_columns(Sources *s, const char *file, const char **columns)
 {
-    const char *hash = strrchr(file, '#');
+    size_t n = data_path(file);
     *columns = NULL;
-    if (!hash || strstr(file, ".npz#") || !access(file, F_OK))
+    if (!file[n] || strstr(file, ".npz#"))
         return file;
-    *columns = hash + 1;
-    return keep_path(s, strndup(file, (size_t)(hash - file)));
+    *columns = file + n + 1;
+    return keep_path(s, strndup(file, n));
 }
 
 static int unknown_array(const AdModel *m, const char *name, Err *err)

@@ -29,12 +29,16 @@ struct Lm {
     double lambda, grow;
 };
 
+int lm_refused(const AdModel *m, Err *err)
+{
+    return err_set(err, EXIT_USAGE, "this trainer has no lm(): %s", m->lm_reason ? m->lm_reason : "its loss is no sum of squares");
+}
+
 Lm *lm_new(Worker *w, Err *err)
 {
     const AdModel *model = w->run.model;
     if (!model->jacobian) {
-        err_set(err, EXIT_USAGE, "lm() needs a loss that is a sum of squares: %s",
-                model->lm_reason ? model->lm_reason : "this one is none");
+        lm_refused(model, err);
         return NULL;
     }
     if ((double)w->n * (double)w->n > 1e17 || !rt_fits(4 * sizeof(double) * (size_t)w->n * (size_t)w->n)) {

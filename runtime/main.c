@@ -7,6 +7,7 @@
  *     factorise: error: loss is inf at epoch 6 (last finite 8.1e11 at epoch 5); parameters of the best epoch kept */
 #include "rt.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,8 +44,8 @@ int adrt_main(int argc, char **argv, const AdModel *m)
     if (status)
         err_say(m, err.text);
     if (fflush(stdout) != 0 && !status) {
-        err_say(m, "cannot write to standard output");
-        status = EXIT_IO;
+        status = err_set(&err, EXIT_IO, "cannot write standard output: %s", strerror(errno));
+        err_say(m, err.text);
     }
     return status;
 }

@@ -51,15 +51,22 @@ static void shape_text(char *text, size_t size, const int64_t *shape, int rank)
         snprintf(text + n, size - n, "]");
 }
 
+const char *other_model(const Tensors *t, const AdModel *m)
+{
+    const char *name = t ? tensors_meta(t, "adc.model") : NULL;
+    return name && strcmp(name, m->name) != 0 ? name : NULL;
+}
+
 int init_param(const Session *s, int p, const int64_t *dims, void *out, Err *err)
 {
     const AdModel *m = s->model;
     const AdParam *param = &m->params[p];
     const char *file = s->options->init;
     const Tensor *t = tensors_find(&s->init, param->name);
+    const char *other = other_model(&s->init, m);
     if (!t)
-        return err_set(err, EXIT_BAD_DATA, "%s: error: no tensor '%s', which param '%s' (%s:%d) needs", file, param->name,
-                       param->name, m->file, param->line);
+        return err_set(err, EXIT_BAD_DATA, "%s: error: no tensor '%s', which param '%s' (%s:%d) needs%s%s%s", file, param->name,
+                       param->name, m->file, param->line, other ? ": the file is of '" : "", other ? other : "", other ? "'" : "");
     Array want = param_array(m, p, dims, NULL);
     const Array *a = &t->array;
     bool same = a->rank == want.rank;
@@ -69,8 +76,9 @@ int init_param(const Session *s, int p, const int64_t *dims, void *out, Err *err
         char found[128], needed[128];
         shape_text(found, sizeof found, a->shape, a->rank);
         shape_text(needed, sizeof needed, want.shape, want.rank);
-        return err_set(err, EXIT_BAD_DATA, "%s: error: tensor '%s' has shape %s, but the param (%s:%d) has %s", file,
-                       param->name, found, m->file, param->line, needed);
+        return err_set(err, EXIT_BAD_DATA, "%s: error: tensor '%s' has shape %s, but the param (%s:%d) has %s%s%s%s", file,
+                       param->name, found, m->file, param->line, needed, other ? ": the file is of '" : "", other ? other : "",
+                       other ? "'" : "");
     }
     if (a->type != DT_F64 && a->type != DT_F32)
         return err_set(err, EXIT_BAD_DATA, "%s: error: tensor '%s' is neither F64 nor F32", file, param->name);

@@ -23,11 +23,11 @@ typedef struct { char name[12], serves[8], argument[18], initial[18], help[83]; 
 
 static const OptionRow option_rows[] = {
     { "data", "tepcbi", "FILE | NAME=FILE", "", "where data comes from: one table, or an array by itself (NAME=FILE#COLUMNS)" },
-    { "optimizer", "tbi", "SPEC", "adam(lr = 0.001)", "sgd() adam() adamw() rmsprop() adagrad() lbfgs() lm()" },
+    { "optimizer", "tbi", "SPEC", "adam(lr = 0.001)", "sgd() adam() adamw() rmsprop() adagrad() lbfgs()" },
     { "lr", "tbi", "X", "", "learning rate, in place of the optimizer's" },
     { "epochs", "ti", "N", "100", "passes over the training rows" },
     { "steps", "ti", "N", "", "steps of the optimizer, in place of epochs" },
-    { "batch", "tcbi", "N", "", "rows of a mini-batch (default: all)" },
+    { "batch", "tcbi", "N", "", "rows of a mini-batch (default: all; 0: all)" },
     { "shuffle", "ti", "BOOL", "true", "shuffle the rows before each epoch of mini-batches" },
     { "schedule", "ti", "SPEC", "constant()", "constant() cosine(warmup) step(every, factor) exponential(factor) linear(warmup)" },
     { "clip", "ti", "X", "", "largest norm of the gradient" },
@@ -55,6 +55,7 @@ static const OptionRow option_rows[] = {
     { "checkpoint", "t", "FILE", "", "write the state of the run now and then, and when interrupted" },
     { "resume", "t", "FILE", "", "go on from a checkpoint" },
     { "quiet", "tepcbi", "", "", "no progress" },
+    { "version", "tepcbi", "", "", "of which model this is the trainer" },
     { "help", "tepcbi", "", "", "this text" },
 };
 
@@ -143,7 +144,9 @@ static int option_count(const char *text, int64_t low, int64_t *v, const char *w
     double x;
     if (spec_number(text, &x, where, err))
         return EXIT_USAGE;
-    if (!(x >= (double)low && x < 9e18) || x != floor(x))
+    if (x >= 9e18)
+        return err_set(err, EXIT_USAGE, "%s: '%s' is too large", where, text);
+    if (!(x >= (double)low) || x != floor(x))
         return err_set(err, EXIT_USAGE, "%s: '%s' is not a whole number from %lld up", where, text, (long long)low);
     *v = (int64_t)x;
     return EXIT_FINE;
@@ -161,7 +164,7 @@ static int option_positive(const char *text, double *v, const char *where, Err *
 {
     if (spec_number(text, v, where, err))
         return EXIT_USAGE;
-    if (!(*v > 0) || isinf(*v))
+    if (!(*v > 0))
         return err_set(err, EXIT_USAGE, "%s: '%s' is not a positive number", where, text);
     return EXIT_FINE;
 }
@@ -205,9 +208,10 @@ static int option_word(const char *text, const char *const *words, int n, const 
     for (int i = 0; i < n; i++)
         if (strcmp(text, words[i]) == 0)
             return EXIT_FINE;
-    const char *near = nearest(text, words, n);
-    return err_set(err, EXIT_USAGE, "%s: '%s' is not possible%s%s%s", where, text, near ? "; did you mean '" : "",
-                   near ? near : "", near ? "'?" : "");
+    char all[64] = "";
+    for (int i = 0, at = 0; i < n; i++)
+        at += snprintf(all + at, sizeof all - (size_t)at, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+    return err_set(err, EXIT_USAGE, "%s: '%s' is not %s", where, text, all);
 }
 
 /* ---- NAME=FILE ---- */
@@ -289,10 +293,10 @@ static int option_key(Options *o, const AdModel *m, int row, const char *text, c
     } else if (strcmp(key, "lr") == 0) {
         bad = option_positive(text, &o->optimizer.lr, where, err);
     } else if (strcmp(key, "epochs") == 0) {
-        bad = option_count(text, 0, &o->epochs, where, err);
+        bad = option_count(text, 1, &o->epochs, where, err);
         o->steps = -1;
     } else if (strcmp(key, "steps") == 0) {
-        bad = option_count(text, 0, &o->steps, where, err);
+        bad = option_count(text, 1, &o->steps, where, err);
         o->epochs = -1;
     } else if (strcmp(key, "batch") == 0)
         bad = option_count(text, 0, &o->batch, where, err);
@@ -356,8 +360,12 @@ static int options_default(Options *o, const AdModel *m, Err *err)
     for (int i = 0; i < m->nhypers; i++)
         o->hyper[i] = m->hypers[i].value;
     o->split[0] = 1;
-    for (int i = 0; i < OPTION_KEYS; i++)
-        o->setting[i] = (Setting){ option_rows[i].name, option_rows[i].initial, "default" };
+    for (int i = 0; i < OPTION_KEYS; i++) {
+        char *key = option_own(o, option_rows[i].name, strlen(option_rows[i].name)), *dash = strchr(key, '-');
+        if (dash)
+            *dash = '_';            /* --on-nan is on_nan in the train block */
+        o->setting[i] = (Setting){ key, option_rows[i].initial, "default" };
+    }
     for (int i = 0; i < OPTION_KEYS; i++)
         if (option_rows[i].initial[0] && option_key(o, m, i, option_rows[i].initial, "default", "default", err))
             return EXIT_USAGE;
@@ -375,12 +383,12 @@ static int options_block(Options *o, const AdModel *m, Err *err)
         size_t n = strlen(s->value);
         bool quoted = n > 1 && s->value[0] == '"' && s->value[n - 1] == '"';
         const char *text = quoted ? option_own(o, s->value + 1, n - 2) : s->value;
-        int row = option_row(s->key);
-        if (strcmp(s->key, "on_nan") == 0)
-            row = option_row("on-nan");
+        int row = 0;
+        while (row < OPTION_KEYS && strcmp(o->setting[row].key, s->key) != 0)
+            row++;
         snprintf(from, sizeof from, "%s:%d", m->file, s->line);
         snprintf(where, sizeof where, "%s: error: %s", from, s->key);
-        if (row < 0 || row >= OPTION_KEYS)
+        if (row == OPTION_KEYS)
             return err_set(err, EXIT_BAD_DATA, "%s: no setting has this name", where);
         if (option_key(o, m, row, text, where, option_own(o, from, strlen(from)), err))
             return EXIT_BAD_DATA;
@@ -440,13 +448,19 @@ static int option_serves(const Options *o, const OptionRow *row, Err *err)
 {
     char names[100] = "";
     size_t n = 0;
-    if (strchr(row->serves, o->command[0]) || strcmp(o->command, "help") == 0)
+    if (strchr(row->serves, o->command[0]) || strcmp(o->command, "help") == 0 || strcmp(o->command, "version") == 0)
         return EXIT_FINE;
     for (int i = 0; i < 5; i++)         /* info is not worth naming: it only shows settings */
         if (strchr(row->serves, option_commands[i][0]))
             n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", option_commands[i]);
     return err_set(err, EXIT_USAGE, "--%s belongs to the command%s %s, not to %s", row->name, strchr(names, ',') ? "s" : "",
                    names, o->command);
+}
+
+/* What follows a flag is its value, but for another flag. */
+static bool option_has_value(int argc, char **argv, int i)
+{
+    return i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
 }
 
 /* One flag at argv[*i], which moves past its value. */
@@ -466,12 +480,12 @@ static int option_flag(Options *o, const AdModel *m, int argc, char **argv, int 
         if (text)
             return err_set(err, EXIT_USAGE, "%s takes no value", where);
         o->quiet |= strcmp(name, "quiet") == 0;
-        if (strcmp(name, "help") == 0)
-            snprintf(o->command, sizeof o->command, "help");
+        if (strcmp(name, "quiet") != 0)
+            snprintf(o->command, sizeof o->command, "%s", name);
         return EXIT_FINE;
     }
-    if (!text && ++*i < argc)
-        text = argv[*i];
+    if (!text && option_has_value(argc, argv, *i))
+        text = argv[++*i];
     if (!text)
         return err_set(err, EXIT_USAGE, "%s needs a value: %s", where, option_rows[row].argument);
     if (row >= OPTION_KEYS)
@@ -498,6 +512,10 @@ static int option_flags(Options *o, const AdModel *m, int argc, char **argv, int
     bool data_given = false;
     for (int pass = 0; pass < 2; pass++)
         for (int i = first; i < argc; i++) {
+            if (strcmp(argv[i], "-h") == 0) {
+                snprintf(o->command, sizeof o->command, "help");
+                continue;
+            }
             if (strncmp(argv[i], "--", 2) != 0 || !argv[i][2])
                 return option_stray(argv[i], err);
             bool is_optimizer = strcmp(argv[i], "--optimizer") == 0 || strncmp(argv[i], "--optimizer=", 12) == 0;
@@ -511,7 +529,7 @@ static int option_flags(Options *o, const AdModel *m, int argc, char **argv, int
                 row = option_row(name);
                 if (row < 0)
                     return option_unknown(name, err);
-                i += !equals && row >= 0 && option_rows[row].argument[0];
+                i += !equals && option_rows[row].argument[0] && option_has_value(argc, argv, i);
             }
         }
     return EXIT_FINE;
@@ -542,7 +560,10 @@ int options_parse(Options *o, const AdModel *m, int argc, char **argv, Err *err)
     }
     if (!bad)
         bad = option_flags(o, m, argc, argv, first, err);
-    if (!bad && strcmp(o->command, "help") == 0)
+    if (!bad && strcmp(o->command, "version") == 0) {
+        printf("%s: a trainer of %s in %s, made by adc\n", m->name, m->file, m->f64 ? "f64" : "f32");
+        strcpy(o->command, "help");
+    } else if (!bad && strcmp(o->command, "help") == 0)
         options_help(m, o, stdout);
     else if (!bad)
         bad = options_agree(o, m, err);
@@ -621,7 +642,7 @@ void options_help(const AdModel *m, const Options *o, FILE *f)
         snprintf(left, sizeof left, "--%.11s %.17s", r->name, r->argument);
         if (i == OPTION_KEYS)
             fprintf(f, "\nfiles and the rest\n");
-        fprintf(f, "  %-26s %s\n", left, r->help);
+        fprintf(f, "  %-26s %s%s\n", left, r->help, i == ROW_OPTIMIZER && m->jacobian ? " lm()" : "");
         if (i < OPTION_KEYS && o->setting[i].value[0])
             fprintf(f, "  %-26s   = %s   (%s)\n", "", o->setting[i].value, o->setting[i].from);
     }

@@ -95,7 +95,7 @@ static void record_results(const Results *r, FILE *f)
     }
     fputs("}", f);
     if (r->restarts > 1) {
-        fprintf(f, ",\n  \"best_restart\": %lld,\n  \"restarts\": {", (long long)r->best);
+        fprintf(f, ",\n  \"best_restart\": %lld,\n  \"restarts\": {", (long long)r->best_restart);
         for (int v = 0; v < r->nvalues; v++) {
             fputs(v ? ",\n    " : "\n    ", f);
             record_text(f, r->name[v]);

@@ -2,7 +2,8 @@
  *
  * Restart i draws and shuffles by seed + i. Threads take the next restart as they come free, each with one worker whose
  * memory serves all its runs; a run depends on its number alone, and the best is the lowest (validation) loss and among
- * equals the lowest number, so the results do not depend on how many threads there are. */
+ * equals the lowest number, so the results do not depend on how many threads there are. A run that a signal cut off
+ * counts only when none was over. */
 #include "rt.h"
 
 #include <math.h>
@@ -24,13 +25,14 @@ typedef struct {
     pthread_mutex_t lock;
 } Pool;
 
+typedef struct { int64_t restart; bool cut; double score; } Rank;      /* restart -1: none yet */
+
 typedef struct {                    /* one thread's */
     Pool *pool;
     Worker worker;
     Trainer *trainer;
     History now, best_history;
-    int64_t best;                   /* -1: none yet */
-    double best_score;
+    Rank best;
     void *best_x;                   /* the whole block of params */
 } Hand;
 
@@ -41,13 +43,21 @@ static double pool_score(const Pool *pool, int64_t restart)
     return isnan(v) ? (double)INFINITY : v;
 }
 
+static bool is_better(Rank a, Rank b)
+{
+    if (a.restart < 0 || b.restart < 0)
+        return a.restart >= 0;
+    if (a.cut != b.cut)
+        return b.cut;
+    return a.score < b.score || (a.score <= b.score && a.restart < b.restart);
+}
+
 static void hand_keep(Hand *h, int64_t restart)
 {
-    double score = pool_score(h->pool, restart);
-    if (h->best >= 0 && !(score < h->best_score || (score <= h->best_score && restart < h->best)))
+    Rank now = { restart, h->pool->outcome[restart].cut, pool_score(h->pool, restart) };
+    if (!is_better(now, h->best))
         return;
-    h->best = restart;
-    h->best_score = score;
+    h->best = now;
     memcpy(h->best_x, h->worker.x, (size_t)h->worker.all * worker_element(&h->worker));
     History swap = h->best_history;
     h->best_history = h->now;
@@ -84,6 +94,8 @@ static void *hand_work(void *context)
         pool->finished[i] = true;
         hand_keep(h, i);
         const Outcome *o = &pool->outcome[i];
+        if (o->cut && pool->results->restarts > 1)
+            break;
         progress_done(pool->progress, pool->session->options->steps >= 0 ? o->steps : o->epochs, pool->results->nvalues ? value[0] : 0);
     }
     return NULL;
@@ -92,7 +104,7 @@ static void *hand_work(void *context)
 static int hand_open(Hand *h, Pool *pool, Err *err)
 {
     h->pool = pool;
-    h->best = -1;
+    h->best.restart = -1;
     int bad = worker_open(&h->worker, pool->session, err);
     if (bad)
         return bad;
@@ -145,18 +157,20 @@ static void pool_outcomes(Pool *pool)
         const Outcome *o = &pool->outcome[i];
         if (!pool->finished[i])
             continue;
-        memmove(r->value + done * r->nvalues, r->value + i * r->nvalues, (size_t)r->nvalues * sizeof *r->value);
         r->epochs_run += o->epochs;
         r->steps_run += o->steps;
         r->signal = o->signal ? o->signal : r->signal;
+        if (o->cut && r->restarts > 1)
+            continue;
+        memmove(r->value + done * r->nvalues, r->value + i * r->nvalues, (size_t)r->nvalues * sizeof *r->value);
         if (o->stopped && r->nstopped++ == 0)
             r->stopped = o->stopped;
         r->unsaved |= o->unsaved;
         r->ndiverged += o->diverged;
         if (o->message && !r->message[0])
             snprintf(r->message, sizeof r->message, "%s", o->message);
-        if (r->best == i)
-            r->best = done;         /* restarts that a signal cut off leave no gap: the ones before are all done */
+        if (r->best_restart == i)
+            r->best = done;
         done++;
     }
     r->done = done;
@@ -169,16 +183,15 @@ static int pool_best(Pool *pool, Hand *hands, int n, Err *err)
     Hand *best = NULL;
     for (int i = 0; i < n; i++) {
         Hand *h = &hands[i];
-        if (h->best >= 0 && (!best || h->best_score < best->best_score
-                             || (h->best_score <= best->best_score && h->best < best->best)))
+        if (h->best.restart >= 0 && (!best || is_better(h->best, best->best)))
             best = h;
     }
     if (!best)
         return err_set(err, EXIT_INTERRUPTED, "interrupted before the first run was over");
     Worker *w = &best->worker;
     memcpy(w->x, best->best_x, (size_t)w->all * worker_element(w));
-    w->run.seed = pool->session->options->seed + (uint64_t)(pool->session->options->first_restart + best->best);
-    r->best = best->best;
+    w->run.seed = pool->session->options->seed + (uint64_t)(pool->session->options->first_restart + best->best.restart);
+    r->best = r->best_restart = best->best.restart;
     results_params(r, w);
     r->history = best->best_history.row;
     r->nhistory = best->best_history.n;
@@ -263,7 +276,7 @@ int command_train(Session *s, Err *err)
     if (!bad) {
         pool_outcomes(&pool);
         train_say_stopped(&r);
-        results_print(&r, stdout);
+        results_print(&r, targets_beside(o, r.model));
         bad = targets_write(&r, err);
     }
     if (!bad)

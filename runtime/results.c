@@ -156,14 +156,15 @@ void results_print(const Results *r, FILE *f)
             fprintf(f, "%s %.*g\n", r->name[v], digits, shown(best[v]));
         return;
     }
-    fprintf(f, "# %lld restarts: name mean sd min q1 median q3 max\n", (long long)r->done);
-    for (int v = 0; v < r->nvalues; v++) {
+    fprintf(f, r->done < r->restarts ? "# %lld of %lld restarts" : "# %lld restarts", (long long)r->done, (long long)r->restarts);
+    fputs(r->done ? ": name mean sd min q1 median q3 max\n" : " were over: what follows is of one that was not\n", f);
+    for (int v = 0; v < r->nvalues && r->done; v++) {
         Summary s = results_summary(r, v);
         fprintf(f, "%s %.*g %.*g %.*g %.*g %.*g %.*g %.*g\n", r->name[v], digits, shown(s.mean), digits, shown(s.sd), digits,
                 shown(s.min), digits, shown(s.q1), digits, shown(s.median), digits, shown(s.q3), digits, shown(s.max));
     }
-    fprintf(f, "# best restart: %lld, of seed %llu; --restart %lld runs it alone\n", (long long)r->best,
-            (unsigned long long)(r->options->seed + (uint64_t)r->best), (long long)r->best);
+    fprintf(f, "# best restart: %lld, of seed %llu; --restart %lld runs it alone\n", (long long)r->best_restart,
+            (unsigned long long)(r->options->seed + (uint64_t)r->best_restart), (long long)r->best_restart);
     for (int v = 0; v < r->nvalues; v++)
         fprintf(f, "best_%s %.*g\n", r->name[v], digits, shown(best[v]));
 }
@@ -174,7 +175,7 @@ bool results_stopped(const Results *r, char *text, size_t size)
     if (!r->stopped)
         return false;
     size_t n = (size_t)snprintf(text, size, strcmp(r->stopped, "tol") == 0 ? "tol: an epoch changed the loss by less than its share %g"
-                                : strcmp(r->stopped, "patience") == 0 ? "patience: no better loss in %.0f epochs"
+                                : strcmp(r->stopped, "patience") == 0 ? (o->patience == 1 ? "patience: no better loss in %.0f epoch" : "patience: no better loss in %.0f epochs")
                                                                       : "the optimizer: no step leads lower",
                                 strcmp(r->stopped, "tol") == 0 ? o->tol : (double)o->patience);
     if (n < size && r->restarts > 1)

@@ -19,6 +19,7 @@ typedef struct { char text[1024]; } Err;
 
 /* err.c */
 int err_set(Err *, ExitCode, const char *format, ...);              /* returns the code */
+int utf8_length(const char *);                                      /* bytes of the character there (RFC 3629), 0: no UTF-8 */
 void err_say(const AdModel *, const char *text);                    /* on standard error, with the place or the model's name in front */
 const char *nearest(const char *word, const char *const *words, int n);     /* within a third of its length, or NULL */
 
@@ -79,6 +80,7 @@ void table_promote(Table *);                                    /* the first row
 int table_column(const Table *, const char *name, Err *);       /* its place, or -1 with the nearest name */
 bool table_missing(const Table *, int64_t row, int column);     /* empty, nan or NA */
 int table_number(const Table *, int64_t row, int column, double *, Err *);      /* strict, locale-free */
+const char *table_hint(const Table *);                          /* what else its one column may be a sign of, or "" */
 int table_error(const Table *, int64_t row, int column, Err *, const char *what);       /* 'f:l:c: error: 'cell' what (column "x")' */
 void table_free(Table *);
 int text_number(const char *text, double *);            /* 0: a number, 1: not one, 2: out of range; blanks around it allowed */
@@ -153,6 +155,7 @@ typedef struct {                                        /* fetch.c: one array as
 typedef struct { int n; Table **table; char **paths; int npaths; bool new; } Sources;   /* tables read so far, path names kept; new: data to predict from */
 int fetch_all(const AdModel *, const DataArg *, int nargs, const int64_t *given, Fetched *, Sources *, Err *);
 int fetch_error(const AdModel *, int d, const Fetched *, int64_t element, double value, Err *, const char *what);   /* with its place */
+size_t data_path(const char *file);                     /* the length of FILE in FILE#COLUMNS; all when a file has that very name */
 DType fetch_type(const AdModel *, const AdData *);      /* what the model stores it as */
 void fetch_free(Fetched *, int n, Sources *);
 bool dim_is_named(const AdDim *);                       /* "n", not "n - 1" or "3" */
@@ -166,7 +169,7 @@ int bind_ids(const Dataset *, const Fetched *, Err *);
  * call in one form, all but lr. */
 typedef struct { char kind[16]; double lr, momentum, weight_decay, beta1, beta2, eps, alpha, history; bool lr_given, nesterov, lazy, line_search; char text[160]; } OptimSpec;
 typedef struct { char kind[16]; double warmup, every, factor, final; char text[160]; } ScheduleSpec;
-int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3, -inf */
+int spec_number(const char *text, double *, const char *where, Err *);          /* 2/3, 1e-3: finite */
 int spec_list(const char *text, double *, int most, int *n, const char *where, Err *);   /* [a, b] or a,b or a */
 int spec_bool(const char *text, bool *, const char *where, Err *);
 int spec_optimizer(const char *text, OptimSpec *, const char *where, Err *);
@@ -192,7 +195,7 @@ typedef struct {
     Setting *setting; int nsettings;    /* every key of the train block */
     char **owned; int nowned;
 } Options;
-int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help was printed */
+int options_parse(Options *, const AdModel *, int argc, char **argv, Err *);       /* EXIT_FINE; .command "help" after --help or --version was printed */
 void options_free(Options *);
 void options_help(const AdModel *, const Options *, FILE *);
 /* The place of a data array (d), hyper (h), dim (n), param (p) or output (o); -1 and a message when there is none so called */
@@ -274,6 +277,7 @@ void lbfgs_reset(Lbfgs *);
 int lbfgs_step(Lbfgs *, double lr, double loss);
 void lbfgs_free(Lbfgs *);
 typedef struct Lm Lm;
+int lm_refused(const AdModel *, Err *);                 /* says why there is none */
 Lm *lm_new(Worker *, Err *);                            /* NULL: no sum of squares, the reason is in err */
 void lm_reset(Lm *);
 int lm_step(Lm *, double loss);
@@ -282,8 +286,8 @@ void lm_free(Lm *);
 /* train.c: one run: steps, epochs, validation, patience, divergence */
 typedef struct { int64_t epoch, step; double loss, validation; double seconds; } HistoryRow;
 typedef struct { HistoryRow *row; int64_t n, size, stride; bool all; } History;     /* all: never thinned */
-typedef struct { int64_t epochs, steps; bool diverged; int signal; const char *stopped; bool unsaved; char *message; } Outcome;
-/* stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
+typedef struct { int64_t epochs, steps; bool diverged; int signal; bool cut; const char *stopped; bool unsaved; char *message; } Outcome;
+/* cut: by the signal, before its end; stopped: "tol", "patience" or "no descent" when a run ended before its epochs or steps were over; message: of one that
  * diverged, or whose checkpoint could not be written (unsaved), allocated; else NULL */
 typedef struct {                            /* where a run stands; with x and the optimiser's state all that a resume needs */
     int64_t epoch, batch, steps;            /* done: epochs, batches of the next one, steps of the optimiser */
@@ -310,7 +314,7 @@ int signals_seen(void);                                 /* the number of the fir
 typedef struct {
     const AdModel *model; const Options *options; const Session *session; const Dataset *dataset;
     HistoryRow *history; int64_t nhistory;
-    int64_t restarts, done, best;               /* done: finished; best: which restart the parameters below are of */
+    int64_t restarts, done, best, best_restart; /* done: finished; best: place in value of the one that all below is of */
     char **name; int nvalues;                   /* loss, metrics, validation_* and test_* ones */
     double *value;                              /* [restarts][nvalues] */
     void **param;                               /* [nparams] final (best) natural values */
@@ -361,6 +365,7 @@ extern const char *const report_style;
 
 /* model_file.c: trained params with all that predict needs */
 int model_write(const Results *, const char *path, Err *);
+const char *other_model(const Tensors *, const AdModel *);      /* whose params a file holds when they are not this model's, or NULL */
 int init_param(const Session *, int p, const int64_t *dims, void *out, Err *);  /* from the file of --init */
 
 /* outputs.c: arrays of --out and --grad as .npy or .csv */
@@ -369,7 +374,8 @@ int output_named(const Results *, const DataArg *out, Err *);
 
 /* targets.c: the files to be written */
 bool path_has_suffix(const char *path, const char *suffix);
-int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, and no path twice */
+int targets_check(const Options *, const AdModel *, Err *);     /* suffixes, no path twice, none that is read */
+FILE *targets_beside(const Options *, const AdModel *);         /* where results go: standard error when a file is '-' */
 int targets_probe(const Options *, const AdModel *, Err *);     /* each can be opened */
 int targets_write(const Results *, Err *);                      /* every one is tried */
 

@@ -50,7 +50,10 @@ static int session_freeze(Session *s, Err *err)
         }
         p += n + (p[n] != 0);
     }
-    return EXIT_FINE;
+    bool some = !s->options->freeze || strcmp(s->options->command, "train") != 0;
+    for (int i = 0; i < m->nparams; i++)
+        some |= s->learns[i];
+    return some ? EXIT_FINE : err_set(err, EXIT_USAGE, "--freeze %s leaves no param that learns", s->options->freeze);
 }
 
 /* A dim that only ids name takes its size from a loaded param; a trained model also brings its hypers. */
@@ -122,8 +125,8 @@ static int session_split(Session *s, int64_t n[3], Err *err)
         int64_t to = i == 2 ? rows : (int64_t)floor(edge * (double)rows + 0.5);
         n[i] = (to < rows ? to : rows) - from;
         if (share[i] > 0 && n[i] == 0)
-            return err_set(err, EXIT_BAD_DATA, "%s: error: %lld rows are too few to split: the %s part would be empty",
-                           s->data.path ? s->data.path : s->model->file, (long long)rows, names[i]);
+            return err_set(err, EXIT_BAD_DATA, "%s: error: %lld row%s too few to split: the %s part would be empty",
+                           s->data.path ? s->data.path : s->model->file, (long long)rows, rows == 1 ? " is" : "s are", names[i]);
         from += n[i];
     }
     return EXIT_FINE;

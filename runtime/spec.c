@@ -9,6 +9,7 @@
 #include "rt.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,8 @@ int spec_number(const char *text, double *v, const char *where, Err *err)
     const char *s = text;
     if (!spec_sum(&s, v) || *spec_skip(s))
         return err_set(err, EXIT_USAGE, "%s: '%s' is not a number", where, text);
+    if (!isfinite(*v))
+        return err_set(err, EXIT_USAGE, "%s: '%s' is not a finite number", where, text);
     return EXIT_FINE;
 }
 
@@ -202,7 +205,7 @@ static int spec_keys(const SpecKind *kind)
     return n;
 }
 
-/* A value is a number, true, false or, of line_search, "wolfe" or "none". */
+/* A switch is true, false, 0, 1 or, of line_search, "wolfe" or "none". */
 static bool spec_value(const char **s, double *v)
 {
     static const struct { const char *word; double value; } words[] = {
@@ -248,18 +251,38 @@ static int spec_argument(const char **s, const SpecKind *kind, int place, const 
     return -1;
 }
 
-/* Some values are yes or no, or a number of things; none comes twice. */
-static int spec_unfit(const char *kind, const char *key, double v, bool again, const char *where, Err *err)
+/* What an argument must be: the ranges and words of the compiler (settings.c), which reads the same calls in a train block.
+ * switched: true or false, or a word for it. A low end that is left out is the least number above it. */
+typedef struct { char key[13]; bool whole, switched; double low, high; char need[36]; } SpecNeed;
+
+static const SpecNeed spec_needs[] = {
+    { "lr", false, false, DBL_TRUE_MIN, DBL_MAX, "a positive number" },
+    { "factor", false, false, DBL_TRUE_MIN, DBL_MAX, "a positive number" },
+    { "beta1", false, false, 0, 1 - DBL_EPSILON / 2, "a number from 0 up and below 1" },
+    { "beta2", false, false, 0, 1 - DBL_EPSILON / 2, "a number from 0 up and below 1" },
+    { "alpha", false, false, 0, 1, "a number from 0 to 1" },
+    { "every", false, false, 1, DBL_MAX, "a number from 1 up" },
+    { "history", true, false, 1, 10000, "a whole number from 1 to 10000" },
+    { "nesterov", true, true, 0, 1, "true or false" },
+    { "lazy", true, true, 0, 1, "true or false" },
+    { "line_search", true, true, 0, 1, "\"wolfe\" or \"none\"" },
+    { "", false, false, 0, DBL_MAX, "a number from 0 up" },      /* all others */
+};
+
+/* The value of an argument at *s, which moves behind it. */
+static int spec_fitting(const char **s, const SpecKind *kind, const char *key, double *v, const char *where, Err *err)
 {
-    static const char *const switches[] = { "nesterov", "lazy", "line_search" };
-    if (again)
-        return err_set(err, EXIT_USAGE, "%s: %s is given '%s' twice", where, kind, key);
-    for (int i = 0; i < 3; i++)
-        if (strcmp(key, switches[i]) == 0 && v != 0 && v != 1)
-            return err_set(err, EXIT_USAGE, "%s: %s is %.9g but must be true or false", where, key, v);
-    if (strcmp(key, "history") == 0 && v != floor(v))
-        return err_set(err, EXIT_USAGE, "%s: history is %.9g but must be a whole number", where, v);
-    return EXIT_FINE;
+    const SpecNeed *need = spec_needs;
+    while (need->key[0] && strcmp(need->key, key) != 0)
+        need++;
+    const char *from = spec_skip(*s);
+    bool reads = need->switched ? spec_value(s, v) : spec_sum(s, v);
+    if (reads && *v >= need->low && *v <= need->high && (!need->whole || *v == floor(*v)))
+        return EXIT_FINE;
+    int n = (int)(reads ? (size_t)(*s - from) : strcspn(from, ",)"));
+    if (n == 0)
+        return err_set(err, EXIT_USAGE, "%s: '%s' of %s needs a value: %s", where, key, kind->name, need->need);
+    return err_set(err, EXIT_USAGE, "%s: '%s' of %s is %.*s, but must be %s", where, key, kind->name, n, from, need->need);
 }
 
 static const SpecKind *spec_call(const char *text, const SpecKind *kinds, int nkinds, const char *what, double value[8],
@@ -284,9 +307,9 @@ static const SpecKind *spec_call(const char *text, const SpecKind *kinds, int nk
             int i = spec_argument(&s, kind, place, where, err);
             if (i < 0)
                 return NULL;
-            if (!spec_value(&s, &value[i]))
-                goto bad;
-            if (spec_unfit(kind->name, kind->key[i], value[i], given[i], where, err))
+            if (given[i])
+                err_set(err, EXIT_USAGE, "%s: %s is given '%s' twice", where, kind->name, kind->key[i]);
+            if (given[i] || spec_fitting(&s, kind, kind->key[i], &value[i], where, err))
                 return NULL;
             given[i] = true;
             s = spec_skip(s);
@@ -323,13 +346,6 @@ static void spec_say(const SpecKind *kind, const double value[8], char *text, si
         snprintf(text + n, size - n, ")");
 }
 
-static int spec_range(const char *what, double v, double low, double high, const char *where, Err *err)
-{
-    if (v >= low && v <= high)
-        return EXIT_FINE;
-    return err_set(err, EXIT_USAGE, "%s: %s is %.9g but must be between %g and %g", where, what, v, low, high);
-}
-
 int spec_optimizer(const char *text, OptimSpec *o, const char *where, Err *err)
 {
     double value[8];
@@ -355,12 +371,6 @@ int spec_optimizer(const char *text, OptimSpec *o, const char *where, Err *err)
     o->line_search = spec_get(k, value, "line_search", 1) != 0;
     if (o->nesterov && !(o->momentum > 0))
         return err_set(err, EXIT_USAGE, "%s: nesterov needs a momentum", where);
-    if (spec_range("lr", o->lr, 0, 1e300, where, err) || spec_range("momentum", o->momentum, 0, 1e300, where, err)
-        || spec_range("weight_decay", o->weight_decay, 0, 1e300, where, err)
-        || spec_range("beta1", o->beta1, 0, 0.999999999, where, err)
-        || spec_range("beta2", o->beta2, 0, 0.9999999999, where, err) || spec_range("eps", o->eps, 0, 1e300, where, err)
-        || spec_range("alpha", o->alpha, 0, 1, where, err) || spec_range("history", o->history, 1, 10000, where, err))
-        return EXIT_USAGE;
     return EXIT_FINE;
 }
 
@@ -377,9 +387,6 @@ int spec_schedule(const char *text, ScheduleSpec *o, const char *where, Err *err
     o->every = spec_get(k, value, "every", 1);
     o->factor = spec_get(k, value, "factor", 1);
     o->final = spec_get(k, value, "final", 0);
-    if (spec_range("warmup", o->warmup, 0, 1e15, where, err) || spec_range("every", o->every, 1, 1e15, where, err)
-        || spec_range("factor", o->factor, 0, 1e15, where, err) || spec_range("final", o->final, 0, 1e15, where, err))
-        return EXIT_USAGE;
     return EXIT_FINE;
 }
 

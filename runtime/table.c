@@ -271,7 +271,16 @@ int table_number(const Table *t, int64_t row, int column, double *out, Err *err)
     case 2:
         return table_error(t, row, column, err, "is too large for a number");
     }
-    return table_error(t, row, column, err, "is not a number");
+    return table_error(t, row, column, err, table_missing(t, row, column)
+                       ? "is no number: fill such cells, or declare the array 'missing'" : "is not a number");
+}
+
+const char *table_hint(const Table *t)
+{
+    const char *first = t->header ? t->header[0] : t->cell[0];
+    if (t->ncolumns > 1 || !strpbrk(first, ";\t"))
+        return "";
+    return strchr(first, ';') ? ": separate its fields by commas, not by ';'" : ": separate its fields by commas, or call it .tsv";
 }
 
 /* ---- the header ---- */
@@ -328,7 +337,7 @@ static bool first_row_is_header(const Table *t)
 int table_column(const Table *t, const char *name, Err *err)
 {
     if (!t->header) {
-        err_set(err, EXIT_BAD_DATA, "%s: error: there is no column \"%s\": the file has no header", t->path, name);
+        err_set(err, EXIT_BAD_DATA, "%s: error: there is no column \"%s\": the file has no header%s", t->path, name, table_hint(t));
         return -1;
     }
     int found = -1;
@@ -352,8 +361,8 @@ int table_column(const Table *t, const char *name, Err *err)
     if (near)
         err_set(err, EXIT_BAD_DATA, "%s:1:1: error: there is no column \"%s\"; did you mean \"%s\"?", t->path, name, near);
     else
-        err_set(err, EXIT_BAD_DATA, "%s:1:1: error: there is no column \"%s\"; there are %s%s", t->path, name, names,
-                shown < t->ncolumns ? ", ..." : "");
+        err_set(err, EXIT_BAD_DATA, "%s:1:1: error: there is no column \"%s\"; there are %s%s%s", t->path, name, names,
+                shown < t->ncolumns ? ", ..." : "", table_hint(t));
     return -1;
 }
 

@@ -1,11 +1,11 @@
 /* targets.c: the files that a run is asked to write.
  *
  * They are looked at before the run starts, so that hours of training do not end at a directory that is not there: the
- * suffix must be that of the format, no path may be named twice, and each must open for writing. At the end every file
- * of results is tried, whatever became of the one before.
+ * suffix must be that of the format, no path may be named twice, none may be of a file that the run reads, and each must
+ * open for writing. At the end every file of results is tried, whatever became of the one before.
  *
  *     --history h.txt         usage: --history is written as .csv or .jsonl
- *     --record -              standard output */
+ *     --record -              standard output: then the results go to standard error */
 #include "rt.h"
 
 #include <errno.h>
@@ -60,6 +60,51 @@ static bool target_is_stream(const Target *t)
     return (t->text && strcmp(t->path, "-") == 0) || (stat(t->path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat s, t;
+    return stat(a, &s) == 0 && stat(b, &t) == 0 && S_ISREG(s.st_mode) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+static bool same_data(const char *path, const DataArg *data, int n)
+{
+    bool same = false;
+    for (int i = 0; i < n && !same; i++) {
+        char *file = strndup(data[i].file, data_path(data[i].file));
+        same = file && same_file(path, file);
+        free(file);
+    }
+    return same;
+}
+
+/* What reads the file that this target would replace, or NULL. A run may go on from its own checkpoint. */
+static const char *target_reader(const Target *t, const Options *o, const AdModel *m)
+{
+    if (same_data(t->path, o->data, o->ndata))
+        return "--data";
+    if (same_data(t->path, o->test, o->ntest))
+        return "--test";
+    if (o->init && same_file(t->path, o->init))
+        return "--init";
+    if (o->resume && strcmp(t->flag, "checkpoint") != 0 && same_file(t->path, o->resume))
+        return "--resume";
+    for (int p = 0; p < m->nparams; p++)
+        if (m->params[p].file && same_file(t->path, m->params[p].file))
+            return m->params[p].name;
+    return NULL;
+}
+
+FILE *targets_beside(const Options *o, const AdModel *m)
+{
+    int n;
+    bool taken = false;
+    Target *t = target_list(o, m, &n);
+    for (int i = 0; i < n; i++)
+        taken |= strcmp(t[i].path, "-") == 0;
+    free(t);
+    return taken ? stderr : stdout;
+}
+
 int targets_check(const Options *o, const AdModel *m, Err *err)
 {
     int n, bad = EXIT_FINE;
@@ -75,6 +120,9 @@ int targets_check(const Options *o, const AdModel *m, Err *err)
         for (int k = 0; k < i && !bad; k++)
             if (strcmp(t[i].path, t[k].path) == 0 && !target_is_stream(&t[i]))
                 bad = err_set(err, EXIT_USAGE, "--%s and --%s both write '%s'", t[k].flag, t[i].flag, t[i].path);
+        const char *reader = bad ? NULL : target_reader(&t[i], o, m);
+        if (reader)
+            bad = err_set(err, EXIT_USAGE, "--%s would write over '%s', which %s reads", t[i].flag, t[i].path, reader);
     }
     free(t);
     return bad;

@@ -461,6 +461,7 @@ int trainer_run(Trainer *t, int64_t restart, History *history, Outcome *outcome,
     outcome->epochs = t->at.epoch;
     outcome->steps = t->at.steps;
     outcome->stopped = trainer_wants_more(t) ? t->stopped : NULL;
+    outcome->cut = outcome->signal && trainer_wants_more(t) && !t->stopped && !outcome->diverged;
     if (outcome->diverged)
         trainer_restore_best(t);
     else if (t->options->patience > 0 && t->at.best_epoch)

@@ -14,7 +14,8 @@
 
 static int write_failed(const Output *o, const char *what, Err *err)
 {
-    return err_set(err, EXIT_IO, "cannot %s '%s': %s", what, o->path, strerror(errno));
+    const char *quote = strcmp(o->path, "-") == 0 ? "" : "'", *path = *quote ? o->path : "standard output";
+    return err_set(err, EXIT_IO, "cannot %s %s%s%s: %s", what, quote, path, quote, strerror(errno));
 }
 
 /* The file a symbolic link stands for: renaming over the link would leave its target as it was. */
@@ -59,7 +60,6 @@ int output_open(Output *o, const char *path, Err *err)
     if (strcmp(path, "-") == 0) {
         fflush(stdout);
         fd = dup(STDOUT_FILENO);
-        strcpy(o->path, "standard output");
     } else if ((follow_link(o), !stat(o->path, &st)) && !S_ISREG(st.st_mode)) {
         fd = open(o->path, O_WRONLY | O_CLOEXEC);
         o->temporary[0] = 0;

@@ -49,8 +49,10 @@ static const struct {
     { 2, 1, { { NULL, "i.csv" } }, "i.csv", "1,2,species\n5,3,a\n", 0, NULL },
     { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,species\n5,b\n", 1, "i.csv:2:3: error: 'b' is not a number (column \"species\")" },
     { 2, 1, { { NULL, "i.csv" } }, "i.csv", "species\nb\n", 1, "i.csv: error: 'X' (mlp.ad:4) takes columns 0:2, but the file has 1 column" },
-    { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,sw,species\n5,,b\n", 1, "i.csv:2:3: error: an empty cell is not a number (column \"sw\")" },
-    { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,sw,species\n5,NA,b\n", 1, "i.csv:2:3: error: 'NA' is not a number (column \"sw\")" },
+    { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl;sw;species\n5;3;b\n", 1,
+      "i.csv: error: 'X' (mlp.ad:4) takes columns 0:2, but the file has 1 column: separate its fields by commas, not by ';'" },
+    { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,sw,species\n5,,b\n", 1, "i.csv:2:3: error: an empty cell is no number: fill such cells, or declare the array 'missing' (column \"sw\")" },
+    { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,sw,species\n5,NA,b\n", 1, "i.csv:2:3: error: 'NA' is no number: fill such cells, or declare the array 'missing' (column \"sw\")" },
     { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,sw,species\n5,3,b\n5,3,\n", 1, "i.csv:3:5: error: an empty cell is no label (column \"species\")" },
     { 2, 1, { { NULL, "i.csv" } }, "i.csv", "sl,sw,species\n5,3,-1\n", 1, "i.csv:2:5: error: '-1' is negative: ids count from 0 (column \"species\")" },
     { 2, 1, { { NULL, "none.csv" } }, NULL, NULL, 3, "cannot read 'none.csv': No such file or directory" },
@@ -90,6 +92,22 @@ START_TEST(dataset_messages)
     ck_assert_int_eq(code, loads[_i].code);
     if (!code)
         dataset_free(&ds);
+}
+END_TEST
+
+START_TEST(fixed_size_without_a_name)
+{
+    static AdDim dims[5];
+    DataArg args[] = { { NULL, "i.csv" } };
+    Dataset ds;
+    Err err;
+    AdModel m = iris_model(3);
+    memcpy(dims, iris_dims, sizeof dims);
+    dims[DIM_K].name = "3";
+    m.dims = dims;
+    put_text("i.csv", "sl,sw,species,w\n5,3,b,1\n6,3,a,2\n");
+    ck_assert_int_eq(dataset_load(&ds, &m, args, 1, NULL, NULL, &err), EXIT_BAD_DATA);
+    ck_assert_str_eq(err.text, "i.csv: error: 'w' (mlp.ad:6) has 2 along an axis of size 3");
 }
 END_TEST
 
@@ -330,6 +348,7 @@ int main(void)
     Suite *s = suite_create("runtime: data sets");
     TCase *sets = group(s, "data sets");
     tcase_add_loop_test(sets, dataset_messages, 0, COUNT(loads));
+    tcase_add_test(sets, fixed_size_without_a_name);
     tcase_add_test(sets, dataset_values);
     tcase_add_test(sets, dataset_stored);
     tcase_add_test(sets, dataset_from_npy);

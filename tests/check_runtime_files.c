@@ -5,6 +5,16 @@
 
 /* ---- err.c ---- */
 
+START_TEST(utf8_lengths)
+{
+    static const struct { const char *text; int length; } rows[] = {
+        { "a", 1 }, { "\303\251", 2 }, { "\342\202\254", 3 }, { "\360\237\230\200", 4 }, { "\351t", 0 }, { "\303", 0 },
+        { "\300\200", 0 }, { "\340\237\277", 0 }, { "\355\240\200", 0 }, { "\360\217\277\277", 0 }, { "\364\220\200\200", 0 },
+    };
+    ck_assert_int_eq(utf8_length(rows[_i].text), rows[_i].length);
+}
+END_TEST
+
 START_TEST(nearest_names)
 {
     static const char *const words[] = { "epochs", "lr", "optimizer", "species" };
@@ -489,7 +499,7 @@ START_TEST(table_places)
     ck_assert_int_eq(table_number(&t, 2, 1, &v, &err), EXIT_BAD_DATA);
     ck_assert_str_eq(err.text, "r.csv:5:4: error: '1e999' is too large for a number (column \"rating\")");
     ck_assert_int_eq(table_number(&t, 3, 1, &v, &err), EXIT_BAD_DATA);
-    ck_assert_str_eq(err.text, "r.csv:6:3: error: an empty cell is not a number (column \"rating\")");
+    ck_assert_str_eq(err.text, "r.csv:6:3: error: an empty cell is no number: fill such cells, or declare the array 'missing' (column \"rating\")");
     ck_assert_int_eq(table_column(&t, "ratign", &err), -1);
     ck_assert_str_eq(err.text, "r.csv:1:1: error: there is no column \"ratign\"; did you mean \"rating\"?");
     ck_assert_int_eq(table_column(&t, "zzz", &err), -1);
@@ -566,6 +576,7 @@ int main(void)
 {
     Suite *s = suite_create("runtime: files");
     TCase *files = group(s, "files");
+    tcase_add_loop_test(files, utf8_lengths, 0, 11);
     tcase_add_loop_test(files, nearest_names, 0, 5);
     tcase_add_test(files, output_is_whole_or_absent);
     tcase_add_loop_test(files, npy_round_trip, 0, 40);

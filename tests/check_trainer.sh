@@ -18,11 +18,11 @@ say() {
   echo "$1 $count - $2"
 }
 
-# refuses NAME TRAINER ARGUMENT...
+# refuses NAME TRAINER ARGUMENT...: $results is where they go, if not into a file
 refuses() {
   name=$1 trainer=$2
   shift 2
-  "./$trainer" "$@" >out 2>got </dev/null
+  "./$trainer" "$@" >"${results:-out}" 2>got </dev/null
   echo "exit status $?" >>got
   left=$(ls -A outputs)
   if [ -n "$ADC_UPDATE" ]; then
@@ -74,12 +74,15 @@ table row_too_long 'a,b,species\n1,0,x\n0,1,y,2\n1,1,x\n'
 table text_in_a_number_column 'a,b,species\n1,0,x\n0,abc,y\n'
 table number_with_a_unit 'a,b,species\n1,0,x\n0,1.5kg,y\n'
 table number_out_of_range 'a,b,species\n1,0,x\n0,1e999,y\n'
+table fields_between_semicolons 'a;b;species\n1;0;x\n0;1;y\n'
+table fields_between_tabs 'a\tb\tspecies\n1\t0\tx\n0\t1\ty\n'
 table cell_empty 'a,b,species\n1,0,x\n0,,y\n'
 table nan_not_declared_missing 'a,b,species\n1,nan,x\n0,1,y\n'
 table infinity_in_a_table 'a,b,species\n1,inf,x\n0,1,y\n'
 table quote_not_closed 'a,b,species\n1,"0,x\n0,1,y\n'
 table text_behind_a_quote 'a,b,species\n1,"0"1,x\n0,1,y\n'
 table label_of_blanks 'a,b,species\n1,0,x\n0,1,  \n'
+table label_in_latin_1 'a,b,species\n1,0,vir\n0,1,s\351tosa\n'
 table column_twice 'a,b,a,species\n1,0,1,x\n0,1,0,y\n'
 table header_alone 'a,b,species\n'
 table empty_file ''
@@ -119,11 +122,13 @@ npy negative_shape "{'descr': '<f8', 'fortran_order': False, 'shape': (-3,), }" 
 npy huge_shape "{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 9), }" 24
 npy without_shape "{'descr': '<f8', 'fortran_order': False, }" 24
 npy no_dictionary "import os" 24
+npy infinite "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }" 16
+printf '\000\000\000\000\000\000\360\177' >>infinite.npy
 printf 'PK\003\004 this is no array' >wrong_magic.npy
 : >empty.npy
 printf '\223NUMPY\011\000\166\000' >version_9.npy
 for name in truncated too_long complex matrix other_length negative_shape huge_shape without_shape no_dictionary \
-  wrong_magic empty version_9 directory nowhere; do
+  infinite wrong_magic empty version_9 directory nowhere; do
   of_r $name
 done
 npy floats "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }" 16
@@ -181,7 +186,14 @@ flags() {
   shift
   trains "$name" fit --data good.csv "$@"
 }
-printf '\075\000\000\000\000\000\000\000{"__metadata__":{"adc.model":"fit","adc.hyper.decay":"much"}}' >meta.safetensors
+# notes FILE METADATA: a model file without tensors
+notes() {
+  head="{\"__metadata__\":{$2}}"
+  printf '%b%s' "\\0$(printf '%03o' ${#head})\\0000\\0000\\0000\\0000\\0000\\0000\\0000" "$head" >"$1.safetensors"
+}
+notes stranger '"adc.model":"other"'
+flags init_without_a_param --init stranger.safetensors
+notes meta '"adc.model":"fit","adc.hyper.decay":"much"'
 flags init_with_a_hyper_of_text --init meta.safetensors
 flags unknown_flag --epocks 5
 flags unknown_short_flag -e 5
@@ -201,7 +213,16 @@ flags unknown_param_to_freeze --freeze V
 flags unknown_schedule --schedule 'cosin(3)'
 flags lm_for_no_sum_of_squares --optimizer 'lm()'
 flags data_given_twice --data good.csv
+ln -s good.csv link.csv
+refuses history_over_the_data fit --data good.csv --history good.csv
+refuses output_over_columns_of_the_data fit --data X=good.csv#0:2 --data y=good.csv#species --out p=./link.csv
+refuses model_over_the_initial_params fit --data good.csv --init meta.safetensors --model meta.safetensors
 flags no_directory_for_the_model --model nowhere/m.safetensors
+if [ -w /dev/full ]; then
+  results=/dev/full
+  refuses results_that_cannot_be_written fit --data good.csv --quiet
+  results=
+fi
 flags no_directory_for_an_output --out p=nowhere/p.npy
 refuses unknown_command fit trian --data good.csv
 refuses predict_without_params fit predict --data good.csv --out p=outputs/p.npy
@@ -228,6 +249,10 @@ refuses gradients_in_f32 holes32 check-grad --data holes.csv
 if "$adc" build --data good.csv fit.ad -o small >got 2>&1; then
   printf 'a,b,species\n1,0,x\n0,1,y\n1,1,z\n' >wide.csv
   trains built_for_other_sizes small --data wide.csv
+  ./fit --data wide.csv --quiet --model wide.safetensors >got
+  trains init_of_other_sizes small --data good.csv --init wide.safetensors
+  notes other '"adc.model":"other","adc.dim.c":"3"'
+  trains init_of_another_model small --data good.csv --init other.safetensors
 fi
 
 echo "1..$count"
