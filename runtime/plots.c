@@ -68,11 +68,11 @@ void plot_curve(FILE *f, const Results *r)
     if (r->nhistory < 2 || low > high)
         return;
     double first = (double)r->history[0].epoch, last = (double)r->history[r->nhistory - 1].epoch;
-    Axis x = { first, last, left, right, false }, y = axis_of(low, high, spans_decades(low, high), bottom, top);
+    Axis x = { first, last, left, right, false, true }, y = axis_of(low, high, spans_decades(low, high), bottom, top);
     fputs("<figure class=\"wide\">", f);
     svg_open(f, width, height, "loss by epoch");
     svg_y_axis(f, &y, left, right);
-    svg_x_axis(f, &x, top, bottom, NULL);
+    svg_x_axis(f, &x, top, bottom);
     if (validated)
         curve_line(f, r, &x, &y, true);
     curve_line(f, r, &x, &y, false);
@@ -98,7 +98,7 @@ static void histogram_marks(FILE *f, const Summary *s, const Axis *x, double top
 /* The finite ones of n values, which come out sorted. */
 void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
 {
-    enum { MOST = 48 };
+    enum { MOST = 49 };
     const double width = 400, height = 230, left = 46, right = 388, top = 12, bottom = 196;
     int64_t count[MOST] = { 0 }, finite = 0, most = 1;
     for (int64_t i = 0; i < n; i++)
@@ -107,14 +107,14 @@ void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
     if (finite == 0)
         return;
     Summary s = summary_of(v, finite);
-    int bins = (int)fmin(MOST, fmax(8, 2.5 * cbrt((double)finite)));
+    int bins = (int)fmin(MOST, fmax(8, 2.5 * cbrt((double)finite))) | 1;      /* equal values stand in the middle */
     Axis x = axis_of(s.min, s.max, spans_decades(s.min, s.max), left, right);
     for (int64_t i = 0; i < finite; i++) {
         int k = (int)((axis_place(&x, v[i]) - left) / (right - left) * bins);
         k = k < 0 ? 0 : k >= bins ? bins - 1 : k;
         most = ++count[k] > most ? count[k] : most;
     }
-    Axis y = { 0, fmax(1.05 * (double)most, 4.2), bottom, top, false };      /* no halves between the ticks */
+    Axis y = { 0, fmax(1.05 * (double)most, 4.2), bottom, top, false, true };
     fputs("<figure>", f);
     svg_open(f, width, height, name);
     svg_y_axis(f, &y, left, right);
@@ -125,7 +125,7 @@ void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
                     bottom - tall, step - 1, tall);
     }
     histogram_marks(f, &s, &x, top, bottom);
-    svg_x_axis(f, &x, bottom, bottom, NULL);
+    svg_x_axis(f, &x, bottom, bottom);
     fputs("</svg><figcaption><b>", f);
     html_text(f, name);
     fputs("</b> counts; median ", f);
@@ -194,7 +194,7 @@ void plot_scatter(FILE *f, const Results *r, int output, const Array *given, con
     fputs("<figure>", f);
     svg_open(f, width, height, text);
     svg_y_axis(f, &y, left, right);
-    svg_x_axis(f, &x, top, bottom, NULL);
+    svg_x_axis(f, &x, top, bottom);
     double low = fmax(x.low, y.low), high = fmin(x.high, y.high);
     if (given && low < high)
         fprintf(f, "<path class=\"axis\" d=\"M%.1f %.1fL%.1f %.1f\"/>", axis_place(&x, low), axis_place(&y, low), axis_place(&x, high),

@@ -541,6 +541,20 @@ START_TEST(report_escapes_and_stands_alone)
 }
 END_TEST
 
+START_TEST(axes_can_be_read)
+{
+    double tick[16];
+    Axis loss = axis_of(1.8, 2.1e302, true, 340, 12), same = axis_of(0.25, 0.25 + 1e-16, false, 0, 100), epochs = { 1, 2, 0, 100, false, true };
+    int n = axis_ticks(&loss, tick);
+    ck_assert(n >= 4 && n <= 12 && axis_place(&loss, 1.8) < 340 && axis_place(&loss, 2.1e302) > 12);
+    for (int i = 0; i < n; i++)
+        ck_assert(isfinite(tick[i]) && axis_place(&loss, tick[i]) >= 12 && axis_place(&loss, tick[i]) <= 340);
+    ck_assert_double_eq_tol(axis_place(&same, 0.25 + 1e-16), axis_place(&same, 0.25), 1e-9);
+    ck_assert_int_eq(axis_ticks(&epochs, tick), 2);
+    ck_assert(tick[0] == 1 && tick[1] == 2);
+}
+END_TEST
+
 /* ---- gradients and files ---- */
 
 static void wrong_step(AdRun *run)
@@ -629,6 +643,7 @@ int main(void)
     tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
+    tcase_add_test(train, axes_can_be_read);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
     tcase_add_test(train, nan_has_no_sign);
     tcase_add_test(train, init_must_fit);
