@@ -20,6 +20,29 @@ static void seconds_text(char *text, size_t size, double seconds)
     snprintf(text, size, seconds < 1 ? "%.3g ms" : seconds < 1000 ? "%.3g s" : "%.0f s", seconds < 1 ? 1e3 * seconds : seconds);
 }
 
+/* The call with the rate in force, wherever that comes from: adam(lr = 0.003, beta1 = 0.8). */
+static void report_optimizer(FILE *f, const Options *o)
+{
+    const char *s = o->setting[1].value, *lr = o->setting[2].value;
+    bool is_rate = o->optimizer.kind[0] != 'l';         /* to lbfgs() it is the length of a step */
+    if (!is_rate && !lr[0]) {
+        html_text(f, s);
+        return;
+    }
+    fprintf(f, "%s(lr = %.9g", o->optimizer.kind, o->optimizer.lr);
+    s += strcspn(s, "(");
+    for (int place = 0; *s && *s != ')'; place++) {
+        s += 1 + strspn(s + 1, " \t\r\n");
+        size_t n = strcspn(s, ",)"), key = strcspn(s, " =,)");
+        char text[160];
+        snprintf(text, sizeof text, ", %.*s", (int)n, s);
+        if (n && !(key == 2 && strncmp(s, "lr", 2) == 0) && !(is_rate && place == 0 && !strchr(text, '=')))
+            html_text(f, text);
+        s += n;
+    }
+    fputc(')', f);
+}
+
 static void report_head(FILE *f, const Results *r)
 {
     char text[256];
@@ -39,7 +62,7 @@ static void report_head(FILE *f, const Results *r)
     fprintf(f, "</h1><p class=\"sub\">%s", m->f64 ? "f64" : "f32");
     if (strcmp(o->command, "train") == 0) {
         fputs(" \xc2\xb7 ", f);
-        html_text(f, o->setting[1].value);
+        report_optimizer(f, o);
         if (r->restarts > 1)
             report_count(f, r->done, "restart");
         report_count(f, r->epochs_run, "epoch");

@@ -541,6 +541,21 @@ START_TEST(report_escapes_and_stands_alone)
 }
 END_TEST
 
+START_TEST(report_says_the_rate_in_force)
+{
+    static const struct { const char *optimizer, *lr, *said; } rates[] = {
+        { "sgd(lr = 0.1)", "1e3", "sgd(lr = 1000) " }, { "sgd(lr = 0.1)", NULL, "sgd(lr = 0.1) " },
+        { "adam", "0.5", "adam(lr = 0.5) " }, { "adam( 0.2 , beta1=0.8)", "0.5", "adam(lr = 0.5, beta1=0.8) " },
+        { "adamw(weight_decay = 0.1)", NULL, "adamw(lr = 0.001, weight_decay = 0.1) " }, { "lbfgs(5)", NULL, "lbfgs(5) " },
+    };
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        ck_assert_int_ne(run_model(&fake_bowl, "--epochs", "1", "--report", "r.html", "--optimizer", rates[i].optimizer,
+                                   rates[i].lr ? "--lr" : NULL, rates[i].lr, NULL), EXIT_USAGE);
+        ck_assert_msg(file_has("r.html", rates[i].said), "%s", rates[i].said);
+    }
+}
+END_TEST
+
 START_TEST(axes_can_be_read)
 {
     double tick[16];
@@ -643,6 +658,7 @@ int main(void)
     tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
+    tcase_add_test(train, report_says_the_rate_in_force);
     tcase_add_test(train, axes_can_be_read);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
     tcase_add_test(train, nan_has_no_sign);
