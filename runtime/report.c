@@ -87,13 +87,16 @@ static void report_head(FILE *f, const Results *r)
 
 static void report_tiles(FILE *f, const Results *r)
 {
+    char text[64];
     const double *value = r->value + r->best * r->nvalues;
     fputs("<div class=\"tiles\">", f);
     for (int v = 0; v < r->nvalues && v < 12; v++) {
         fputs("<div class=\"tile\"><span>", f);
         html_text(f, r->name[v]);
-        fputs("</span><b>", f);
-        html_number(f, value[v], 5);
+        snprintf(text, sizeof text, "%.5g", value[v]);
+        bool fits = strlen(text) < 9;
+        fputs(fits ? "</span><b>" : "</span><b class=\"long\">", f);
+        html_number(f, value[v], fits ? 5 : 4);
         fputs("</b></div>", f);
     }
     fputs("</div>\n", f);

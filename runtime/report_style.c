@@ -19,6 +19,7 @@ const char *const report_style =
     ".tile{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:13px 16px}\n"
     ".tile span{display:block;color:var(--soft);font-size:13px;overflow-wrap:anywhere}\n"
     ".tile b{font-size:24px;font-weight:600;font-variant-numeric:tabular-nums}\n"
+    ".tile b.long{font-size:17px}"
     ".hero{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,1fr);gap:14px;align-items:start}.note.sub{margin:0 0 12px}\n"
     ".grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(330px,100%),1fr));gap:14px}\n"
     ".grid3{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(330px,100%),1fr));gap:14px}\n"
@@ -49,5 +50,5 @@ const char *const report_style =
     "code,pre,td.n{font-family:ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px}\n"
     "pre{margin:0;padding:14px 16px;line-height:1.55}pre i{font-style:normal;color:var(--soft);user-select:none;opacity:.7}\n"
     "@media(max-width:600px){main{padding:24px 14px 48px}h1{font-size:27px}h2{margin-top:34px}.hero{grid-template-columns:minmax(0,1fr)}.wide .tick,.wide .name{font-size:23px}"
-    "figure{padding:10px 10px 10px}th,td{padding:6px 11px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:20px}}\n"
+    "figure{padding:10px 10px 10px}th,td{padding:6px 11px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:20px}.tile b.long{font-size:15px}}\n"
     "@media print{body{background:#fff}figure,.scroll{break-inside:avoid}}\n";
