@@ -325,15 +325,31 @@ static void report_row(FILE *f, const char *name, const char *value, const char 
     fputs("</td></tr>", f);
 }
 
+/* 'adc run' names the file of the train block in full: that is nobody's choice of the command line. */
+static const char *report_from(const AdModel *m, const Setting *s, char *text, size_t size)
+{
+    for (int i = 0; i < m->nsettings && strcmp(s->key, "data") == 0; i++) {
+        const char *own = m->settings[i].value;
+        size_t n = strlen(own), all = strlen(s->value);
+        if (strcmp(m->settings[i].key, "data") != 0 || n < 3 || all < n - 2 || strncmp(s->value + all - (n - 2), own + 1, n - 2) != 0)
+            continue;
+        if (all == n - 2 || s->value[all - (n - 1)] == '/') {
+            snprintf(text, size, "%s:%d", m->file, m->settings[i].line);
+            return text;
+        }
+    }
+    return s->from;
+}
+
 static void report_settings(FILE *f, const Results *r)
 {
     const AdModel *m = r->model;
     const Options *o = r->options;
-    char text[128];
+    char text[512];
     fputs("<h2>Settings</h2><div class=\"scroll\"><table>", f);
     for (int i = 0; i < o->nsettings; i++)
         if (o->setting[i].value[0])
-            report_row(f, o->setting[i].key, o->setting[i].value, o->setting[i].from);
+            report_row(f, o->setting[i].key, o->setting[i].value, report_from(m, &o->setting[i], text, sizeof text));
     for (int h = 0; h < m->nhypers; h++) {
         snprintf(text, sizeof text, "%.9g", r->session->hyper[h]);
         report_row(f, m->hypers[h].name, text, o->hyper_given[h] ? "command line" : "hyper");
