@@ -184,13 +184,16 @@ void plot_scatter(FILE *f, const Results *r, int output, const Array *given, con
 {
     const double width = 440, height = 396, left = 50, right = 428, top = 10, bottom = 366;
     const Array *a = &r->output[output], *b = given ? given : a;
-    int64_t n = a->shape[0], step = given ? 1 : 2, second = given ? 0 : 1, stride = n > 4000 ? (n + 3999) / 4000 : 1;
+    int64_t n = a->shape[0], step = given ? 1 : 2, second = given ? 0 : 1;
     char text[400];
+    const char *what = "";
+    const int64_t *rows = given ? plot_rows(r, output, &n, &what) : NULL;
+    int64_t stride = n > 4000 ? (n + 3999) / 4000 : 1;
     Classes classes;
     Axis x = scatter_axis(b, step, 0, left, right), y = scatter_axis(a, step, second, bottom, top);
     classes_open(&classes, r, output);
-    snprintf(text, sizeof text, "%s%.200s%s", given ? "against " : "second column against first", given ? given_name : "",
-             stride > 1 ? ", a sample of the rows" : "");
+    snprintf(text, sizeof text, "%s%.200s%s%s%s", given ? "against " : "second column against first", given ? given_name : "",
+             rows ? ", " : "", rows ? what : "", stride > 1 ? ", a sample of the rows" : "");
     fputs("<figure>", f);
     svg_open(f, width, height, text);
     svg_y_axis(f, &y, left, right);
@@ -199,7 +202,8 @@ void plot_scatter(FILE *f, const Results *r, int output, const Array *given, con
     if (given && low < high)
         fprintf(f, "<path class=\"axis\" d=\"M%.1f %.1fL%.1f %.1f\"/>", axis_place(&x, low), axis_place(&y, low), axis_place(&x, high),
                 axis_place(&y, high));
-    for (int64_t i = 0; i < n; i += stride) {
+    for (int64_t k = 0; k < n; k += stride) {
+        int64_t i = rows ? rows[k] : k;
         double u = array_get(b, step * i), v = array_get(a, step * i + second);
         if (isfinite(u) && isfinite(v))
             scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0, n > 400);

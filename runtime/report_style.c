@@ -44,11 +44,12 @@ const char *const report_style =
     "linear-gradient(90deg,#8886,transparent) 0/14px 100% no-repeat,linear-gradient(270deg,#8886,transparent) 100%/14px 100% no-repeat var(--card)}\n"
     ".plain{border:0}.confusion td{background:color-mix(in srgb,var(--k) var(--p),transparent)}.right{--k:var(--a)}.wrong{--k:var(--b)}\n"
     ".confusion th,.confusion td{padding:5px 8px;border:0}th.n{white-space:normal}\n"
+    ".confusion th{max-width:9em;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}\n"
     "table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}\n"
     "th,td{text-align:left;padding:7px 16px;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}tr:last-child>*{border-bottom:0}\n"
     "th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right}td.w{white-space:normal;overflow-wrap:anywhere;line-height:1.35}\n"
     "code,pre,td.n{font-family:ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px}\n"
     "pre{margin:0;padding:14px 16px;line-height:1.55}pre i{font-style:normal;color:var(--soft);user-select:none;opacity:.7}\n"
     "@media(max-width:600px){main{padding:24px 14px 48px}h1{font-size:27px}h2{margin-top:34px}.hero{grid-template-columns:minmax(0,1fr)}.wide .tick,.wide .name{font-size:23px}"
-    "figure{padding:10px 10px 10px}th,td{padding:6px 11px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:20px}.tile b.long{font-size:15px}}\n"
+    "figure{padding:10px 10px 10px}th,td{padding:6px 11px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:20px}.tile b.long{font-size:15px}.confusion th{max-width:5.5em}}\n"
     "@media print{body{background:#fff}figure,.scroll{break-inside:avoid}}\n";

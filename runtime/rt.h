@@ -356,6 +356,7 @@ void plot_scatter(FILE *, const Results *, int output, const Array *given, const
 void plot_heat(FILE *, const char *name, const Array *);
 void plot_squares(FILE *, const char *name, const Array *, int side);
 bool plot_is_scatter(const Results *, int output);
+const int64_t *plot_rows(const Results *, int output, int64_t *n, const char **what);   /* NULL: all */
 void plot_output(FILE *, const Results *, int output);      /* output_plots.c */
 int report_write(const Results *, const char *path, Err *);
 extern const char *const report_style;

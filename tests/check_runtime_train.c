@@ -535,8 +535,12 @@ START_TEST(report_escapes_and_stands_alone)
     ck_assert(strstr(text, "reports &lt;&amp;&gt;&quot;&#39;") != NULL);
     ck_assert(strstr(text, "http") == NULL && strstr(text, "<script") == NULL);
     ck_assert(strstr(text, "</html>") != NULL);
-    ck_assert(strstr(text, "<b>p</b> taken for, across, by y, down; ") != NULL);
-    ck_assert(strstr(text, "<b>guess</b> taken for, across, by y, down; ") != NULL);
+    ck_assert(strstr(text, "<b>p</b> each y (down) and what it is taken for (across); ") != NULL);
+    ck_assert(strstr(text, "<b>guess</b> each y (down) and what it is taken for (across); ") != NULL);
+    char right[64];
+    snprintf(right, sizeof right, "; %.0f of 30 test rows right", 30 * printed_value("best_test_accuracy"));
+    ck_assert_msg(strstr(text, right) != NULL, "%s", right);
+    ck_assert(strstr(text, "<th title=\"bruna\">bruna</th>") != NULL);
     ck_assert(strstr(text, "<b>accuracy</b> counts; median") != NULL);
 }
 END_TEST
