@@ -289,12 +289,12 @@ void plot_heat(FILE *f, const char *name, const Array *a)
     double gap = cell > 5 ? 0.8 : 0;
     fputs("<figure>", f);
     if (a->rank > 0) {                      /* a number needs no picture */
-        svg_open(f, 400, tall * (double)h + 8, name);
+        svg_open(f, 380, tall * (double)h + 8, name);
         for (int64_t i = 0; i < h; i++)
             for (int64_t j = 0; j < w; j++) {
                 int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
                 double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
-                heat_rect(f, v, most, 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap);
+                heat_rect(f, v, most, cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap);
             }
         fputs("</svg>", f);
     }

@@ -94,7 +94,7 @@ static void report_tiles(FILE *f, const Results *r)
         fputs("<div class=\"tile\"><span>", f);
         html_text(f, r->name[v]);
         snprintf(text, sizeof text, "%.5g", value[v]);
-        bool fits = strlen(text) < 9;
+        bool fits = strlen(text) < 9 || (strlen(text) == 9 && strstr(text, "e-0"));
         fputs(fits ? "</span><b>" : "</span><b class=\"long\">", f);
         html_number(f, value[v], fits ? 5 : 4);
         fputs("</b></div>", f);
@@ -111,12 +111,12 @@ static void report_part(FILE *f, const char *s, size_t n)
     while (n && s[n - 1] == ' ')
         n--;
     snprintf(text, sizeof text, "%.*s", (int)n, s);
-    fputs("<br><small>", f);
+    fputs("<small>", f);
     html_text(f, text);
     fputs("</small>", f);
 }
 
-/* What the model says a value is: its expression, and the comment behind it. */
+/* A row on what the model says a value is: its expression, and the comment behind it. */
 static void report_meaning(FILE *f, const AdModel *m, const char *name)
 {
     int line = 0;
@@ -131,9 +131,11 @@ static void report_meaning(FILE *f, const AdModel *m, const char *name)
         return;
     size_t end = strcspn(s, "\r\n"), hash = strcspn(s, "#\r\n"), from = strcspn(s, "=\r\n");
     from = from < hash ? from + 1 : hash;
+    fputs("<tr><td class=\"w why\" colspan=\"2\">", f);
     report_part(f, s + from, hash - from);
     if (hash < end)
         report_part(f, s + hash + 1, end - hash - 1);
+    fputs("</td></tr>", f);
 }
 
 static void report_values(FILE *f, const Results *r)
@@ -148,8 +150,6 @@ static void report_values(FILE *f, const Results *r)
     for (int v = 0; v < r->nvalues; v++) {
         fputs(r->restarts > 1 ? "<tr><td>" : "<tr><td class=\"w\">", f);
         html_text(f, r->name[v]);
-        if (r->restarts < 2)
-            report_meaning(f, r->model, r->name[v]);
         fputs("</td><td class=\"n\">", f);
         html_number(f, r->value[r->best * r->nvalues + v], digits);
         fputs("</td>", f);
@@ -163,6 +163,8 @@ static void report_values(FILE *f, const Results *r)
             }
         }
         fputs("</tr>", f);
+        if (r->restarts < 2)
+            report_meaning(f, r->model, r->name[v]);
     }
     fputs("</table></div>\n", f);
 }

@@ -545,6 +545,13 @@ START_TEST(report_escapes_and_stands_alone)
 }
 END_TEST
 
+START_TEST(report_says_what_values_mean)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert(file_has("r.html", "</tr><tr><td class=\"w why\" colspan=\"2\"><small>sum((lowrank(A, rank) - A)^2)</small></td></tr>"));
+}
+END_TEST
+
 START_TEST(report_says_the_rate_in_force)
 {
     static const struct { const char *optimizer, *lr, *said; } rates[] = {
@@ -662,6 +669,7 @@ int main(void)
     tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
+    tcase_add_test(train, report_says_what_values_mean);
     tcase_add_test(train, report_says_the_rate_in_force);
     tcase_add_test(train, axes_can_be_read);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
