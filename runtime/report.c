@@ -93,10 +93,14 @@ static void report_tiles(FILE *f, const Results *r)
     for (int v = 0; v < r->nvalues && v < 12; v++) {
         fputs("<div class=\"tile\"><span>", f);
         html_text(f, r->name[v]);
-        snprintf(text, sizeof text, "%.5g", value[v]);
-        bool fits = strlen(text) < 9 || (strlen(text) == 9 && strstr(text, "e-0"));
+        int digits = 6;
+        bool fits = false;                  /* 8 characters, counting e-06 as e-6 */
+        while (!fits && --digits > 3) {
+            snprintf(text, sizeof text, "%.*g", digits, value[v]);
+            fits = strlen(text) < (strstr(text, "e-0") ? 10 : 9);
+        }
         fputs(fits ? "</span><b>" : "</span><b class=\"long\">", f);
-        html_number(f, value[v], fits ? 5 : 4);
+        html_number(f, value[v], fits ? digits : 4);
         fputs("</b></div>", f);
     }
     fputs("</div>\n", f);

@@ -48,7 +48,7 @@ const char *const report_style =
     "table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}\n"
     "th,td{text-align:left;padding:7px 16px;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}tr:last-child>*{border-bottom:0}\n"
     "th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right}td.w{white-space:normal;overflow-wrap:anywhere;line-height:1.35}\n"
-    ".why{padding-top:0}tr:has(+tr>.why)>*{border-bottom:0;padding-bottom:2px}small+small{display:block}\n"
+    ".why{max-width:0;padding-top:0}tr:has(+tr>.why)>*{border-bottom:0;padding-bottom:2px}small+small{display:block}\n"
     "code,pre,td.n{font-family:ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px}\n"
     "pre{margin:0;padding:14px 16px;line-height:1.55}pre i{font-style:normal;color:var(--soft);user-select:none;opacity:.7}\n"
     "@media(max-width:600px){main{padding:24px 14px 48px}h1{font-size:27px}h2{margin-top:34px}.hero{grid-template-columns:minmax(0,1fr)}.wide .tick,.wide .name{font-size:23px}"

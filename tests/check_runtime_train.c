@@ -552,6 +552,29 @@ START_TEST(report_says_what_values_mean)
 }
 END_TEST
 
+START_TEST(report_fits_its_cards)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--freeze", "x,y", "--epochs", "1", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert(!file_has("r.html", "<b class=\"long\">"));
+    ck_assert_int_eq(run_model(&fake_curve, "--data", "curve.csv", "--epochs", "1", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert_msg(file_has("r.html", "<b class=\"long\">"), "%s", printed);
+}
+END_TEST
+
+START_TEST(report_names_who_named_the_data)
+{
+    static const AdSetting settings[] = { { "data", "\"flowers.csv\"", 5 } };
+    AdModel model = fake_logistic;
+    model.nsettings = 1;
+    model.settings = settings;
+    ck_assert_int_eq(run_model(&model, "--data", "./flowers.csv", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert(file_has("r.html", "<code>./flowers.csv</code></td><td class=\"sub\">logistic.ad:5<"));
+    ck_assert_int_eq(run_model(&model, "--data", "X=flowers.csv#0:4", "--data", "y=flowers.csv#species", "--report", "r.html", NULL),
+                     EXIT_FINE);
+    ck_assert(file_has("r.html", "#species</code></td><td class=\"sub\">command line<"));
+}
+END_TEST
+
 START_TEST(report_says_the_rate_in_force)
 {
     static const struct { const char *optimizer, *lr, *said; } rates[] = {
@@ -670,6 +693,8 @@ int main(void)
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
     tcase_add_test(train, report_says_what_values_mean);
+    tcase_add_test(train, report_fits_its_cards);
+    tcase_add_test(train, report_names_who_named_the_data);
     tcase_add_test(train, report_says_the_rate_in_force);
     tcase_add_test(train, axes_can_be_read);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
