@@ -25,16 +25,18 @@ static void report_optimizer(FILE *f, const Options *o)
 {
     const char *s = o->setting[1].value, *lr = o->setting[2].value;
     bool is_rate = o->optimizer.kind[0] != 'l';         /* to lbfgs() it is the length of a step */
-    if (!is_rate && !lr[0]) {
+    char text[160];
+    if (!lr[0] && (!is_rate || o->optimizer.lr_given)) {
         html_text(f, s);
         return;
     }
-    fprintf(f, "%s(lr = %.9g", o->optimizer.kind, o->optimizer.lr);
+    snprintf(text, sizeof text, "%.9g", o->optimizer.lr);
+    fprintf(f, "%s(lr = ", o->optimizer.kind);
+    html_text(f, lr[0] ? lr : text);
     s += strcspn(s, "(");
     for (int place = 0; *s && *s != ')'; place++) {
         s += 1 + strspn(s + 1, " \t\r\n");
         size_t n = strcspn(s, ",)"), key = strcspn(s, " =,)");
-        char text[160];
         snprintf(text, sizeof text, ", %.*s", (int)n, s);
         if (n && !(key == 2 && strncmp(s, "lr", 2) == 0) && !(is_rate && place == 0 && !strchr(text, '=')))
             html_text(f, text);

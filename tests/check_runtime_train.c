@@ -578,7 +578,7 @@ END_TEST
 START_TEST(report_says_the_rate_in_force)
 {
     static const struct { const char *optimizer, *lr, *said; } rates[] = {
-        { "sgd(lr = 0.1)", "1e3", "sgd(lr = 1000) " }, { "sgd(lr = 0.1)", NULL, "sgd(lr = 0.1) " },
+        { "sgd(lr = 0.1)", "1e3", "sgd(lr = 1e3) " }, { "sgd(lr = 0.1)", NULL, "sgd(lr = 0.1) " },
         { "adam", "0.5", "adam(lr = 0.5) " }, { "adam( 0.2 , beta1=0.8)", "0.5", "adam(lr = 0.5, beta1=0.8) " },
         { "adamw(weight_decay = 0.1)", NULL, "adamw(lr = 0.001, weight_decay = 0.1) " }, { "lbfgs(5)", NULL, "lbfgs(5) " },
     };
