@@ -280,7 +280,7 @@ void plot_heat(FILE *f, const char *name, const Array *a)
         low = fmin(low, array_get(a, i));
         high = fmax(high, array_get(a, i));
     }
-    double most = fmax(fmax(fabs(low), fabs(high)), DBL_MIN);
+    double most = DBL_MIN;
     bool turned = rows > 3 * columns;
     int64_t across = turned ? rows : columns, down = turned ? columns : rows;
     int64_t h = down < MOST_ROWS ? down : MOST_ROWS, w = across * h < MOST_CELLS ? across : MOST_CELLS / h;
@@ -290,12 +290,15 @@ void plot_heat(FILE *f, const char *name, const Array *a)
     fputs("<figure>", f);
     if (a->rank > 0) {                      /* a number needs no picture */
         svg_open(f, 380, tall * (double)h + 8, name);
-        for (int64_t i = 0; i < h; i++)
-            for (int64_t j = 0; j < w; j++) {
-                int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
-                double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
+        for (int64_t k = 0; k < 2 * h * w; k++) {       /* first the largest cell shown: means are smaller than what they are of */
+            int64_t i = k / w % h, j = k % w;
+            int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
+            double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
+            if (k < h * w)
+                most = fmax(most, fabs(v));
+            else
                 heat_rect(f, v, most, cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap);
-            }
+        }
         fputs("</svg>", f);
     }
     heat_caption(f, name, a, low, high, turned, w < across || h < down);
