@@ -28,7 +28,7 @@ const char *const report_style =
     "figure.wide{max-width:none}figcaption{color:var(--soft);font-size:14px;margin-top:6px}figcaption b{color:var(--ink)}\n"
     "svg{display:block;width:100%;height:auto;overflow:visible}\n"
     ".grid{stroke:var(--rule);stroke-width:1;fill:none}.axis{stroke:var(--soft);stroke-width:1;fill:none}\n"
-    ".tick,.name{fill:var(--soft);font-size:12.5px;font-variant-numeric:tabular-nums}\n"
+    ".tick{fill:var(--soft);font-size:12.5px;font-variant-numeric:tabular-nums}\n"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round;vector-effect:non-scaling-stroke}.line.a{stroke:var(--a)}.line.b{stroke:var(--b)}\n"
     ".key{display:inline-block;width:18px;height:3px;border-radius:2px;vertical-align:middle;margin:0 6px 2px 0}.key.b{margin-left:12px}\n"
     ".key.a{background:var(--a)}.key.b{background:var(--b)}\n"
@@ -51,6 +51,6 @@ const char *const report_style =
     ".why{max-width:0;padding-top:0}tr:has(+tr>.why)>*{border-bottom:0;padding-bottom:2px}small+small{display:block}\n"
     "code,pre,td.n{font-family:ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px}\n"
     "pre{margin:0;padding:14px 16px;line-height:1.55}pre i{font-style:normal;color:var(--soft);user-select:none;opacity:.7}\n"
-    "@media(max-width:600px){main{padding:24px 14px 48px}h1{font-size:27px}h2{margin-top:34px}.hero{grid-template-columns:minmax(0,1fr)}.wide .tick,.wide .name{font-size:23px}"
+    "@media(max-width:600px){main{padding:24px 14px 48px}h1{font-size:27px}h2{margin-top:34px}.hero{grid-template-columns:minmax(0,1fr)}.wide .tick{font-size:23px}.wide .tick[text-anchor=middle]{transform:translateY(8px)}"
     "figure{padding:10px 10px 10px}th,td{padding:6px 11px}.tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px}.tile b{font-size:20px}.tile b.long{font-size:15px}.confusion th{max-width:5.5em}}\n"
     "@media print{body{background:#fff}figure,.scroll{break-inside:avoid}}\n";
