@@ -46,41 +46,66 @@ static int64_t guess_at(const Array *a, int64_t i)
     return best;
 }
 
-static void confusion_label(FILE *f, const Results *r, int dim, int64_t k)
+/* The rows by which an output is judged: those that were not trained on, when a share was set aside. NULL: all of them. */
+const int64_t *plot_rows(const Results *r, int output, int64_t *n, const char **what)
 {
+    const Session *s = r->session;
+    const int64_t *rows = s->order;
+    const Part *part = s->part;
+    *n = r->output[output].shape[0];
+    *what = part[PART_TEST].present && part[PART_TEST].dataset != r->dataset ? "training rows" : "rows";
+    if (!rows || r->dataset->batch_dim < 0 || r->model->outputs[output].axes[0] != r->dataset->batch_dim || *n != r->dataset->rows)
+        return NULL;
+    int which = part[PART_TEST].present && part[PART_TEST].dataset == r->dataset ? PART_TEST : PART_VALIDATION;
+    if (!part[which].present)
+        return NULL;
+    *n = part[which].rows;
+    *what = which == PART_TEST ? "test rows" : "validation rows";
+    for (int i = PART_TRAIN; i < which; i++)
+        rows += part[i].present ? part[i].rows : 0;
+    return rows;
+}
+
+/* A head of the table: what is too long for it ends in an ellipsis, and shows whole when pointed at. */
+static void confusion_label(FILE *f, const Results *r, int dim, int64_t k, const char *class)
+{
+    char text[32];
+    const char *label = text;
     const Labels *l = NULL;
     for (int i = 0; i < r->dataset->nlabels; i++)
         l = r->dataset->labels[i].dim == dim ? &r->dataset->labels[i] : l;
+    snprintf(text, sizeof text, "%lld", (long long)k);
     if (l && k < l->n)
-        html_text(f, l->label[k]);
-    else
-        fprintf(f, "%lld", (long long)k);
+        label = l->label[k];
+    fprintf(f, "<th%s title=\"", class);
+    html_text(f, label);
+    fputs("\">", f);
+    html_text(f, label);
+    fputs("</th>", f);
 }
 
 static bool plot_confusion(FILE *f, const Results *r, int output, int dim)
 {
     int d = dim >= 0 ? vector_beside(r, output, dim) : -1;
-    int64_t c = dim >= 0 ? r->dataset->dims[dim] : 0, right = 0, n = r->output[output].shape[0], count[CONFUSION_MOST][CONFUSION_MOST] = { { 0 } };
+    int64_t c = dim >= 0 ? r->dataset->dims[dim] : 0, right = 0, n, count[CONFUSION_MOST][CONFUSION_MOST] = { { 0 } };
+    const char *what;
     if (d < 0 || c < 2 || c > CONFUSION_MOST)
         return false;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t y = array_get_int(&r->dataset->raw[d], i), g = guess_at(&r->output[output], i);
+    const int64_t *rows = plot_rows(r, output, &n, &what);
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = rows ? rows[k] : k, y = array_get_int(&r->dataset->raw[d], i), g = guess_at(&r->output[output], i);
         if (y < 0 || y >= c || g < 0 || g >= c)
             return false;
         count[y][g]++;
         right += y == g;
     }
     fputs("<figure><div class=\"scroll plain\"><table class=\"confusion\"><tr><th></th>", f);
-    for (int64_t k = 0; k < c; k++) {
-        fputs("<th class=\"n\">", f);
-        confusion_label(f, r, dim, k);
-        fputs("</th>", f);
-    }
+    for (int64_t k = 0; k < c; k++)
+        confusion_label(f, r, dim, k, " class=\"n\"");
     for (int64_t y = 0; y < c; y++) {
         int64_t all = 0;
-        fputs("</tr><tr><th>", f);
-        confusion_label(f, r, dim, y);
-        fputs("</th>", f);
+        fputs("</tr><tr>", f);
+        confusion_label(f, r, dim, y, "");
         for (int64_t g = 0; g < c; g++)
             all += count[y][g];
         for (int64_t g = 0; g < c; g++)
@@ -89,9 +114,9 @@ static bool plot_confusion(FILE *f, const Results *r, int output, int dim)
     }
     fputs("</tr></table></div><figcaption><b>", f);
     html_text(f, r->model->outputs[output].name);
-    fputs("</b> taken for, across, by ", f);
+    fputs("</b> each ", f);
     html_text(f, r->model->data[d].name);
-    fprintf(f, ", down; %lld of %lld right</figcaption></figure>", (long long)right, (long long)n);
+    fprintf(f, " (down) and what it is taken for (across); %lld of %lld %s right</figcaption></figure>", (long long)right, (long long)n, what);
     return true;
 }
 

@@ -68,11 +68,11 @@ void plot_curve(FILE *f, const Results *r)
     if (r->nhistory < 2 || low > high)
         return;
     double first = (double)r->history[0].epoch, last = (double)r->history[r->nhistory - 1].epoch;
-    Axis x = { first, last, left, right, false }, y = axis_of(low, high, spans_decades(low, high), bottom, top);
+    Axis x = { first, last, left, right, false, true }, y = axis_of(low, high, spans_decades(low, high), bottom, top);
     fputs("<figure class=\"wide\">", f);
     svg_open(f, width, height, "loss by epoch");
     svg_y_axis(f, &y, left, right);
-    svg_x_axis(f, &x, top, bottom, NULL);
+    svg_x_axis(f, &x, top, bottom);
     if (validated)
         curve_line(f, r, &x, &y, true);
     curve_line(f, r, &x, &y, false);
@@ -98,7 +98,7 @@ static void histogram_marks(FILE *f, const Summary *s, const Axis *x, double top
 /* The finite ones of n values, which come out sorted. */
 void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
 {
-    enum { MOST = 48 };
+    enum { MOST = 49 };
     const double width = 400, height = 230, left = 46, right = 388, top = 12, bottom = 196;
     int64_t count[MOST] = { 0 }, finite = 0, most = 1;
     for (int64_t i = 0; i < n; i++)
@@ -107,14 +107,14 @@ void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
     if (finite == 0)
         return;
     Summary s = summary_of(v, finite);
-    int bins = (int)fmin(MOST, fmax(8, 2.5 * cbrt((double)finite)));
+    int bins = (int)fmin(MOST, fmax(8, 2.5 * cbrt((double)finite))) | 1;      /* equal values stand in the middle */
     Axis x = axis_of(s.min, s.max, spans_decades(s.min, s.max), left, right);
     for (int64_t i = 0; i < finite; i++) {
         int k = (int)((axis_place(&x, v[i]) - left) / (right - left) * bins);
         k = k < 0 ? 0 : k >= bins ? bins - 1 : k;
         most = ++count[k] > most ? count[k] : most;
     }
-    Axis y = { 0, fmax(1.05 * (double)most, 4.2), bottom, top, false };      /* no halves between the ticks */
+    Axis y = { 0, fmax(1.05 * (double)most, 4.2), bottom, top, false, true };
     fputs("<figure>", f);
     svg_open(f, width, height, name);
     svg_y_axis(f, &y, left, right);
@@ -125,7 +125,7 @@ void plot_histogram(FILE *f, const char *name, double *v, int64_t n)
                     bottom - tall, step - 1, tall);
     }
     histogram_marks(f, &s, &x, top, bottom);
-    svg_x_axis(f, &x, bottom, bottom, NULL);
+    svg_x_axis(f, &x, bottom, bottom);
     fputs("</svg><figcaption><b>", f);
     html_text(f, name);
     fputs("</b> counts; median ", f);
@@ -184,22 +184,26 @@ void plot_scatter(FILE *f, const Results *r, int output, const Array *given, con
 {
     const double width = 440, height = 396, left = 50, right = 428, top = 10, bottom = 366;
     const Array *a = &r->output[output], *b = given ? given : a;
-    int64_t n = a->shape[0], step = given ? 1 : 2, second = given ? 0 : 1, stride = n > 4000 ? (n + 3999) / 4000 : 1;
+    int64_t n = a->shape[0], step = given ? 1 : 2, second = given ? 0 : 1;
     char text[400];
+    const char *what = "";
+    const int64_t *rows = given ? plot_rows(r, output, &n, &what) : NULL;
+    int64_t stride = n > 4000 ? (n + 3999) / 4000 : 1;
     Classes classes;
     Axis x = scatter_axis(b, step, 0, left, right), y = scatter_axis(a, step, second, bottom, top);
     classes_open(&classes, r, output);
-    snprintf(text, sizeof text, "%s%.200s%s", given ? "against " : "second column against first", given ? given_name : "",
-             stride > 1 ? ", a sample of the rows" : "");
+    snprintf(text, sizeof text, "%s%.200s%s%s%s", given ? "against " : "second column against first", given ? given_name : "",
+             rows ? ", " : "", rows ? what : "", stride > 1 ? ", a sample of the rows" : "");
     fputs("<figure>", f);
     svg_open(f, width, height, text);
     svg_y_axis(f, &y, left, right);
-    svg_x_axis(f, &x, top, bottom, NULL);
+    svg_x_axis(f, &x, top, bottom);
     double low = fmax(x.low, y.low), high = fmin(x.high, y.high);
     if (given && low < high)
         fprintf(f, "<path class=\"axis\" d=\"M%.1f %.1fL%.1f %.1f\"/>", axis_place(&x, low), axis_place(&y, low), axis_place(&x, high),
                 axis_place(&y, high));
-    for (int64_t i = 0; i < n; i += stride) {
+    for (int64_t k = 0; k < n; k += stride) {
+        int64_t i = rows ? rows[k] : k;
         double u = array_get(b, step * i), v = array_get(a, step * i + second);
         if (isfinite(u) && isfinite(v))
             scatter_point(f, axis_place(&x, u), axis_place(&y, v), classes.id ? classes.id[i] : 0, n > 400);
@@ -276,7 +280,7 @@ void plot_heat(FILE *f, const char *name, const Array *a)
         low = fmin(low, array_get(a, i));
         high = fmax(high, array_get(a, i));
     }
-    double most = fmax(fmax(fabs(low), fabs(high)), DBL_MIN);
+    double most = DBL_MIN;
     bool turned = rows > 3 * columns;
     int64_t across = turned ? rows : columns, down = turned ? columns : rows;
     int64_t h = down < MOST_ROWS ? down : MOST_ROWS, w = across * h < MOST_CELLS ? across : MOST_CELLS / h;
@@ -285,13 +289,16 @@ void plot_heat(FILE *f, const char *name, const Array *a)
     double gap = cell > 5 ? 0.8 : 0;
     fputs("<figure>", f);
     if (a->rank > 0) {                      /* a number needs no picture */
-        svg_open(f, 400, tall * (double)h + 8, name);
-        for (int64_t i = 0; i < h; i++)
-            for (int64_t j = 0; j < w; j++) {
-                int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
-                double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
-                heat_rect(f, v, most, 10 + cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap);
-            }
+        svg_open(f, 380, tall * (double)h + 8, name);
+        for (int64_t k = 0; k < 2 * h * w; k++) {       /* first the largest cell shown: means are smaller than what they are of */
+            int64_t i = k / w % h, j = k % w;
+            int64_t r0 = i * down / h, r1 = (i + 1) * down / h, c0 = j * across / w, c1 = (j + 1) * across / w;
+            double v = turned ? heat_cell(a, columns, c0, c1, r0, r1) : heat_cell(a, columns, r0, r1, c0, c1);
+            if (k < h * w)
+                most = fmax(most, fabs(v));
+            else
+                heat_rect(f, v, most, cell * (double)j, 4 + tall * (double)i, cell - gap, tall - gap);
+        }
         fputs("</svg>", f);
     }
     heat_caption(f, name, a, low, high, turned, w < across || h < down);

@@ -20,6 +20,31 @@ static void seconds_text(char *text, size_t size, double seconds)
     snprintf(text, size, seconds < 1 ? "%.3g ms" : seconds < 1000 ? "%.3g s" : "%.0f s", seconds < 1 ? 1e3 * seconds : seconds);
 }
 
+/* The call with the rate in force, wherever that comes from: adam(lr = 0.003, beta1 = 0.8). */
+static void report_optimizer(FILE *f, const Options *o)
+{
+    const char *s = o->setting[1].value, *lr = o->setting[2].value;
+    bool is_rate = o->optimizer.kind[0] != 'l';         /* to lbfgs() it is the length of a step */
+    char text[160];
+    if (!lr[0] && (!is_rate || o->optimizer.lr_given)) {
+        html_text(f, s);
+        return;
+    }
+    snprintf(text, sizeof text, "%.9g", o->optimizer.lr);
+    fprintf(f, "%s(lr = ", o->optimizer.kind);
+    html_text(f, lr[0] ? lr : text);
+    s += strcspn(s, "(");
+    for (int place = 0; *s && *s != ')'; place++) {
+        s += 1 + strspn(s + 1, " \t\r\n");
+        size_t n = strcspn(s, ",)"), key = strcspn(s, " =,)");
+        snprintf(text, sizeof text, ", %.*s", (int)n, s);
+        if (n && !(key == 2 && strncmp(s, "lr", 2) == 0) && !(is_rate && place == 0 && !strchr(text, '=')))
+            html_text(f, text);
+        s += n;
+    }
+    fputc(')', f);
+}
+
 static void report_head(FILE *f, const Results *r)
 {
     char text[256];
@@ -39,7 +64,7 @@ static void report_head(FILE *f, const Results *r)
     fprintf(f, "</h1><p class=\"sub\">%s", m->f64 ? "f64" : "f32");
     if (strcmp(o->command, "train") == 0) {
         fputs(" \xc2\xb7 ", f);
-        html_text(f, o->setting[1].value);
+        report_optimizer(f, o);
         if (r->restarts > 1)
             report_count(f, r->done, "restart");
         report_count(f, r->epochs_run, "epoch");
@@ -64,13 +89,20 @@ static void report_head(FILE *f, const Results *r)
 
 static void report_tiles(FILE *f, const Results *r)
 {
+    char text[64];
     const double *value = r->value + r->best * r->nvalues;
     fputs("<div class=\"tiles\">", f);
     for (int v = 0; v < r->nvalues && v < 12; v++) {
         fputs("<div class=\"tile\"><span>", f);
         html_text(f, r->name[v]);
-        fputs("</span><b>", f);
-        html_number(f, value[v], 5);
+        int digits = 6;
+        bool fits = false;                  /* 8 characters, counting e-06 as e-6 */
+        while (!fits && --digits > 3) {
+            snprintf(text, sizeof text, "%.*g", digits, value[v]);
+            fits = strlen(text) < (strstr(text, "e-0") ? 10 : 9);
+        }
+        fputs(fits ? "</span><b>" : "</span><b class=\"long\">", f);
+        html_number(f, value[v], fits ? digits : 4);
         fputs("</b></div>", f);
     }
     fputs("</div>\n", f);
@@ -85,12 +117,12 @@ static void report_part(FILE *f, const char *s, size_t n)
     while (n && s[n - 1] == ' ')
         n--;
     snprintf(text, sizeof text, "%.*s", (int)n, s);
-    fputs("<br><small>", f);
+    fputs("<small>", f);
     html_text(f, text);
     fputs("</small>", f);
 }
 
-/* What the model says a value is: its expression, and the comment behind it. */
+/* A row on what the model says a value is: its expression, and the comment behind it. */
 static void report_meaning(FILE *f, const AdModel *m, const char *name)
 {
     int line = 0;
@@ -105,9 +137,11 @@ static void report_meaning(FILE *f, const AdModel *m, const char *name)
         return;
     size_t end = strcspn(s, "\r\n"), hash = strcspn(s, "#\r\n"), from = strcspn(s, "=\r\n");
     from = from < hash ? from + 1 : hash;
+    fputs("<tr><td class=\"w why\" colspan=\"2\">", f);
     report_part(f, s + from, hash - from);
     if (hash < end)
         report_part(f, s + hash + 1, end - hash - 1);
+    fputs("</td></tr>", f);
 }
 
 static void report_values(FILE *f, const Results *r)
@@ -122,8 +156,6 @@ static void report_values(FILE *f, const Results *r)
     for (int v = 0; v < r->nvalues; v++) {
         fputs(r->restarts > 1 ? "<tr><td>" : "<tr><td class=\"w\">", f);
         html_text(f, r->name[v]);
-        if (r->restarts < 2)
-            report_meaning(f, r->model, r->name[v]);
         fputs("</td><td class=\"n\">", f);
         html_number(f, r->value[r->best * r->nvalues + v], digits);
         fputs("</td>", f);
@@ -137,6 +169,8 @@ static void report_values(FILE *f, const Results *r)
             }
         }
         fputs("</tr>", f);
+        if (r->restarts < 2)
+            report_meaning(f, r->model, r->name[v]);
     }
     fputs("</table></div>\n", f);
 }
@@ -299,15 +333,31 @@ static void report_row(FILE *f, const char *name, const char *value, const char 
     fputs("</td></tr>", f);
 }
 
+/* 'adc run' names the file of the train block in full: that is nobody's choice of the command line. */
+static const char *report_from(const AdModel *m, const Setting *s, char *text, size_t size)
+{
+    for (int i = 0; i < m->nsettings && strcmp(s->key, "data") == 0; i++) {
+        const char *own = m->settings[i].value;
+        size_t n = strlen(own), all = strlen(s->value);
+        if (strcmp(m->settings[i].key, "data") != 0 || n < 3 || all < n - 2 || strncmp(s->value + all - (n - 2), own + 1, n - 2) != 0)
+            continue;
+        if (all == n - 2 || s->value[all - (n - 1)] == '/') {
+            snprintf(text, size, "%s:%d", m->file, m->settings[i].line);
+            return text;
+        }
+    }
+    return s->from;
+}
+
 static void report_settings(FILE *f, const Results *r)
 {
     const AdModel *m = r->model;
     const Options *o = r->options;
-    char text[128];
+    char text[512];
     fputs("<h2>Settings</h2><div class=\"scroll\"><table>", f);
     for (int i = 0; i < o->nsettings; i++)
         if (o->setting[i].value[0])
-            report_row(f, o->setting[i].key, o->setting[i].value, o->setting[i].from);
+            report_row(f, o->setting[i].key, o->setting[i].value, report_from(m, &o->setting[i], text, sizeof text));
     for (int h = 0; h < m->nhypers; h++) {
         snprintf(text, sizeof text, "%.9g", r->session->hyper[h]);
         report_row(f, m->hypers[h].name, text, o->hyper_given[h] ? "command line" : "hyper");

@@ -335,15 +335,16 @@ Summary results_summary(const Results *, int value);
 int history_write(const Results *, const char *path, Err *);    /* .csv or .jsonl */
 int record_write(const Results *, const char *path, Err *);     /* .json */
 
-/* svg.c: what the report's drawings share. An axis maps values to pixels, linearly or by logarithm. */
-typedef struct { double low, high, from, to; bool log; } Axis;
+/* svg.c: what the report's drawings share. An axis maps values to pixels, linearly or by logarithm:
+ * its bounds are logarithms then. whole: ticks at whole numbers only. */
+typedef struct { double low, high, from, to; bool log, whole; } Axis;
 Axis axis_of(double low, double high, bool log, double from, double to);    /* bounds moved out to look right */
 double axis_place(const Axis *, double v);
 int axis_ticks(const Axis *, double tick[16]);
 void html_text(FILE *, const char *);                   /* escaped */
 void html_number(FILE *, double, int digits);
 void svg_open(FILE *, double width, double height, const char *about);
-void svg_x_axis(FILE *, const Axis *, double top, double bottom, const char *name);
+void svg_x_axis(FILE *, const Axis *, double top, double bottom);
 void svg_y_axis(FILE *, const Axis *, double left, double right);
 
 /* classes.c: a class for each row of an output, for its colour */
@@ -359,6 +360,7 @@ void plot_scatter(FILE *, const Results *, int output, const Array *given, const
 void plot_heat(FILE *, const char *name, const Array *);
 void plot_squares(FILE *, const char *name, const Array *, int side);
 bool plot_is_scatter(const Results *, int output);
+const int64_t *plot_rows(const Results *, int output, int64_t *n, const char **what);   /* NULL: all */
 void plot_output(FILE *, const Results *, int output);      /* output_plots.c */
 int report_write(const Results *, const char *path, Err *);
 extern const char *const report_style;

@@ -588,9 +588,72 @@ START_TEST(report_escapes_and_stands_alone)
     ck_assert(strstr(text, "reports &lt;&amp;&gt;&quot;&#39;") != NULL);
     ck_assert(strstr(text, "http") == NULL && strstr(text, "<script") == NULL);
     ck_assert(strstr(text, "</html>") != NULL);
-    ck_assert(strstr(text, "<b>p</b> taken for, across, by y, down; ") != NULL);
-    ck_assert(strstr(text, "<b>guess</b> taken for, across, by y, down; ") != NULL);
+    ck_assert(strstr(text, "<b>p</b> each y (down) and what it is taken for (across); ") != NULL);
+    ck_assert(strstr(text, "<b>guess</b> each y (down) and what it is taken for (across); ") != NULL);
+    char right[64];
+    snprintf(right, sizeof right, "; %.0f of 30 test rows right", 30 * printed_value("best_test_accuracy"));
+    ck_assert_msg(strstr(text, right) != NULL, "%s", right);
+    ck_assert(strstr(text, "<th title=\"bruna\">bruna</th>") != NULL);
     ck_assert(strstr(text, "<b>accuracy</b> counts; median") != NULL);
+}
+END_TEST
+
+START_TEST(report_says_what_values_mean)
+{
+    ck_assert_int_eq(run_model(&fake_factorise, "--data", "flowers.csv", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert(file_has("r.html", "</tr><tr><td class=\"w why\" colspan=\"2\"><small>sum((lowrank(A, rank) - A)^2)</small></td></tr>"));
+}
+END_TEST
+
+START_TEST(report_fits_its_cards)
+{
+    ck_assert_int_eq(run_model(&fake_bowl, "--freeze", "x,y", "--epochs", "1", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert(!file_has("r.html", "<b class=\"long\">"));
+    ck_assert_int_eq(run_model(&fake_curve, "--data", "curve.csv", "--epochs", "1", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert_msg(file_has("r.html", "<b class=\"long\">"), "%s", printed);
+}
+END_TEST
+
+START_TEST(report_names_who_named_the_data)
+{
+    static const AdSetting settings[] = { { "data", "\"flowers.csv\"", 5 } };
+    AdModel model = fake_logistic;
+    model.nsettings = 1;
+    model.settings = settings;
+    ck_assert_int_eq(run_model(&model, "--data", "./flowers.csv", "--report", "r.html", NULL), EXIT_FINE);
+    ck_assert(file_has("r.html", "<code>./flowers.csv</code></td><td class=\"sub\">logistic.ad:5<"));
+    ck_assert_int_eq(run_model(&model, "--data", "X=flowers.csv#0:4", "--data", "y=flowers.csv#species", "--report", "r.html", NULL),
+                     EXIT_FINE);
+    ck_assert(file_has("r.html", "#species</code></td><td class=\"sub\">command line<"));
+}
+END_TEST
+
+START_TEST(report_says_the_rate_in_force)
+{
+    static const struct { const char *optimizer, *lr, *said; } rates[] = {
+        { "sgd(lr = 0.1)", "1e3", "sgd(lr = 1e3) " }, { "sgd(lr = 0.1)", NULL, "sgd(lr = 0.1) " },
+        { "adam", "0.5", "adam(lr = 0.5) " }, { "adam( 0.2 , beta1=0.8)", "0.5", "adam(lr = 0.5, beta1=0.8) " },
+        { "adamw(weight_decay = 0.1)", NULL, "adamw(lr = 0.001, weight_decay = 0.1) " }, { "lbfgs(5)", NULL, "lbfgs(5) " },
+    };
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        ck_assert_int_ne(run_model(&fake_bowl, "--epochs", "1", "--report", "r.html", "--optimizer", rates[i].optimizer,
+                                   rates[i].lr ? "--lr" : NULL, rates[i].lr, NULL), EXIT_USAGE);
+        ck_assert_msg(file_has("r.html", rates[i].said), "%s", rates[i].said);
+    }
+}
+END_TEST
+
+START_TEST(axes_can_be_read)
+{
+    double tick[16];
+    Axis loss = axis_of(1.8, 2.1e302, true, 340, 12), same = axis_of(0.25, 0.25 + 1e-16, false, 0, 100), epochs = { 1, 2, 0, 100, false, true };
+    int n = axis_ticks(&loss, tick);
+    ck_assert(n >= 4 && n <= 12 && axis_place(&loss, 1.8) < 340 && axis_place(&loss, 2.1e302) > 12);
+    for (int i = 0; i < n; i++)
+        ck_assert(isfinite(tick[i]) && axis_place(&loss, tick[i]) >= 12 && axis_place(&loss, tick[i]) <= 340);
+    ck_assert_double_eq_tol(axis_place(&same, 0.25 + 1e-16), axis_place(&same, 0.25), 1e-9);
+    ck_assert_int_eq(axis_ticks(&epochs, tick), 2);
+    ck_assert(tick[0] == 1 && tick[1] == 2);
 }
 END_TEST
 
@@ -696,6 +759,11 @@ int main(void)
     tcase_add_test(train, good_checkpoint_outlives_a_damaged_one);
     tcase_add_test(train, frozen_params_stay);
     tcase_add_test(train, report_escapes_and_stands_alone);
+    tcase_add_test(train, report_says_what_values_mean);
+    tcase_add_test(train, report_fits_its_cards);
+    tcase_add_test(train, report_names_who_named_the_data);
+    tcase_add_test(train, report_says_the_rate_in_force);
+    tcase_add_test(train, axes_can_be_read);
     tcase_add_test(train, check_grad_tells_right_from_wrong);
     tcase_add_test(train, nan_has_no_sign);
     tcase_add_test(train, init_must_fit);
