@@ -204,10 +204,10 @@ static void report_loss(FILE *f, const Results *r)
 
 static void report_restarts(FILE *f, const Results *r)
 {
-    if (r->restarts < 2)
+    if (r->restarts < 2 || r->done < 1)
         return;
     fprintf(f, "<h2>%lld restarts</h2><p class=\"note sub\">The shaded band holds the middle half, the line is the median. "
-               "The best restart is number %lld.</p><div class=\"grid3\">", (long long)r->done, (long long)r->best);
+               "The best restart is number %lld.</p><div class=\"grid3\">", (long long)r->done, (long long)r->best_restart);
     for (int v = r->nhistory >= 2 ? 1 : 0; v < r->nvalues; v++)      /* the loss itself stands beside the curve */
         report_spread(f, r, v);
     fputs("</div>\n", f);
