@@ -421,9 +421,11 @@ static void warn_missing(Lower *L) {
         }
 }
 
-/* The model's name as a C identifier: the file's name without directories and '.ad'. */
+/* The model's name as a C identifier: the file's name without directories and '.ad'; 'model' of what is in no file. */
 static const char *model_name(Ctx *ctx, int file) {
     const char *path = ctx->source.at[file].name, *slash = strrchr(path, '/');
+    if (strcmp(path, "<stdin>") == 0)
+        return "model";
     char *name = arena_strdup(ctx->arena, slash ? slash + 1 : path);
     char *dot = strrchr(name, '.');
     if (dot && dot != name)

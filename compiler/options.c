@@ -409,10 +409,6 @@ static bool check_command(Command *command)
         complain(STATUS_USAGE, "'-o %s' names one file, but --emit asks for %d", command->output, texts);
         return false;
     }
-    if (command->output && strcmp(command->output, command->file.at[0]) == 0 && strcmp(command->output, "-") != 0) {
-        complain(STATUS_USAGE, "'-o %s' would overwrite the model", command->output);
-        return false;
-    }
     return true;
 }
 

@@ -82,7 +82,6 @@ expect 'unknown precision'        2 'f32 or f64'                          "$adc"
 expect 'unknown level'            2 '0, 1, 2 or 3'                        "$adc" -O4 fit.ad
 expect 'option of another command' 2 "no option of 'adc check'"           "$adc" check -o x fit.ad
 expect 'two models'               2 'one model at a time'                 "$adc" fit.ad wrong.ad
-expect 'output is the model'      2 'overwrite the model'                 "$adc" -o fit.ad fit.ad
 expect 'one name, two forms'      2 'names one file'                      "$adc" --emit=c,exe -o x fit.ad
 expect 'trainer option for adc'   2 "follow '--'"                         "$adc" run fit.ad --epochs 3
 expect 'executable to a pipe'     2 'name it with -o'                     "$adc" build fit.ad -o -
@@ -97,6 +96,39 @@ expect 'no data to specialise'    3 'none.csv'                            "$adc"
 expect 'data of no such name'     2 "no data 'Y'; did you mean"           "$adc" build --data Y=fit.csv fit.ad
 expect 'run writes no file'       2 "no option of 'adc run'"              "$adc" run -o x fit.ad
 expect 'no runtime'               3 'ADC_RUNTIME'                         env ADC_RUNTIME=/none "$adc" build fit.ad
+
+# what was read is not written over, whatever it is called
+mkdir inputs
+cd inputs || exit 1
+cp ../fit.ad ../fit.csv .
+printf 'fn twice(x) = 2 * x\n' >lib.ad
+{ printf 'import "lib.ad"\n'; cat ../fit.ad; } >user.ad
+cp fit.ad bare
+cp fit.csv other.csv
+cp fit.ad fit.c
+cp fit.ad .ad
+cp fit.ad head.h
+ln -s fit.ad link.ad
+cat ./*.* .ad bare >../before
+expect 'output is the model'      2 "writing 'fit.ad' would overwrite the model"  "$adc" -o fit.ad fit.ad
+expect 'by another path'          2 'overwrite the model'                 "$adc" build -o "$PWD/fit.ad" ./fit.ad
+expect 'by a link'                2 'overwrite the model'                 "$adc" -o link.ad fit.ad
+expect 'model without a suffix'   2 'overwrite the model'                 "$adc" build bare
+expect 'model named fit.c'        2 'overwrite the model'                 "$adc" fit.c
+expect 'model named .ad'          2 'overwrite the model'                 "$adc" build .ad
+expect 'model named head.h'       2 'overwrite the model'                 "$adc" --emit=c,header head.h
+expect 'model on standard input'  2 'overwrite the model'                 sh -c '"$1" - -o fit.ad <fit.ad' sh "$adc"
+expect 'output is an import'      2 'a file that the model imports'       "$adc" user.ad -o lib.ad
+expect 'output is the data'       2 'overwrite its data'                  "$adc" build fit.ad -o fit.csv
+expect 'output is data given'     2 'overwrite its data'                  "$adc" build user.ad --data "X=other.csv#a,b" -o other.csv
+expect 'rule is the model'        2 'overwrite the model'                 "$adc" -MD -MF fit.ad fit.ad
+cat ./*.* .ad bare >../after
+holds  'nothing has changed'      cmp -s ../before ../after
+printf 'param  w=1\nloss w^2\n' >fit.ad
+expect 'layout of a link'         0 ''                                    "$adc" fmt -w link.ad
+holds  'is that of the file'      [ -L link.ad -a "$(head -n 1 fit.ad)" = 'param w = 1' ]
+cd .. || exit 1
+rm -r inputs before after
 holds  'nothing is left behind'   [ "$(ls -A | tr '\n' ' ')" = 'err fit.ad fit.csv out sub wrong.ad ' ]
 
 # 3. models: status 1, with the place
@@ -124,7 +156,7 @@ expect 'C'                        0 ''                                    "$adc"
 holds  'beside us, not the model' [ -s fit.c ]
 expect 'C on standard output'     0 'adrt_main'                           "$adc" -o - fit.ad
 holds  'is the same'              cmp -s out fit.c
-expect 'C from standard input'    0 'adrt_main'                           sh -c '"$1" - <fit.ad' sh "$adc"
+expect 'C from standard input'    0 '^/\* model.c: '                         sh -c '"$1" - <fit.ad' sh "$adc"
 expect 'tokens'                   0 'mse'                                 "$adc" --emit=tokens fit.ad
 expect 'syntax tree'              0 'param'                               "$adc" --emit=ast fit.ad
 expect 'graph'                    0 '%[0-9]'                              "$adc" --emit=graph fit.ad
