@@ -167,6 +167,11 @@ expect 'dependencies'             0 '^fit.c: fit.ad$'                     "$adc"
 expect 'dependencies of a target' 0 '^x.o: fit.ad$'                       "$adc" -M -MT x.o fit.ad
 expect 'dependencies beside'      0 ''                                    "$adc" -MD -o g.c fit.ad
 holds  'are in a file'            grep -q '^g.c: fit.ad$' g.d
+expect 'and beside the output'    0 ''                                    "$adc" -MD -MT fit.o -o sub/h.c fit.ad
+holds  'not the target'           [ -s sub/h.d -a ! -e fit.d ]
+expect 'rules that nobody wants'  2 '-MF needs -M or -MD'                 "$adc" -MF x.d fit.ad
+expect 'a target of no rule'      2 '-MT needs -M or -MD'                 "$adc" -MT x.o fit.ad
+expect 'a rule has a target'      0 '^x.o: fit.ad$'                       "$adc" --emit=deps -MT x.o fit.ad
 expect 'dump of a pass'           0 '^; simplify: '                       "$adc" check --dump=simplify fit.ad
 expect 'dump of all'              0 '^; schedule: '                       "$adc" check --dump=all fit.ad
 expect 'passes left out'          0 ''                                    "$adc" check --skip=simplify,fuse --verify fit.ad
