@@ -247,10 +247,11 @@ void specialise(Compile *c)
         .ndims = p.dims.n, .dims = p.dims.at, .ndata = p.arrays.n, .data = p.arrays.at,
     };
     char message[1024];
-    if (peek_dims(&model, c->data.at, c->data.n, given, dims, message, sizeof message) == 0)
+    c->status = peek_dims(&model, c->data.at, c->data.n, given, dims, message, sizeof message);
+    if (c->status == STATUS_FINE)
         define_dims(&p, dims);
     else if (strstr(message, ": error: "))
-        c->status = (fprintf(stderr, "%s\n", message), STATUS_FILES);
+        fprintf(stderr, "%s\n", message);
     else
-        c->status = complain(STATUS_FILES, "%s", message);
+        complain(c->status, "%s", message);
 }
