@@ -4,6 +4,7 @@
 #ifndef ADC_DRIVER_H
 #define ADC_DRIVER_H
 
+#include <signal.h>
 #include <sys/resource.h>
 #include "adc.h"
 
@@ -71,6 +72,10 @@ bool is_file(const char *path);
 bool same_file(const char *a, const char *b);                   /* one file under two names; devices do not count */
 /* A file appears whole or not at all; '-' is standard output. False after a message. */
 bool write_whole(const char *path, const char *text, size_t n);
+/* Signals that end adc wait from hold to release: what happens between leaves no temporary files. */
+typedef struct { sigset_t before, held; } Hold;
+void signals_hold(Hold *);
+void signals_release(const Hold *);
 bool read_whole(const char *path, Str *out);                    /* quiet: errno says why */
 bool make_directories(Arena *, const char *path);               /* mkdir -p; false: errno says why */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* "adc: ..."; returns the status */

@@ -62,6 +62,24 @@ bool same_file(const char *a, const char *b)
     return stat(a, &s) == 0 && S_ISREG(s.st_mode) && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
 }
 
+/* Those that whoever started adc ignores, as nohup does, stay ignored. */
+void signals_hold(Hold *hold)
+{
+    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    sigemptyset(&hold->held);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+        struct sigaction now;
+        if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(&hold->held, fatal[i]);
+    }
+    sigprocmask(SIG_BLOCK, &hold->held, &hold->before);
+}
+
+void signals_release(const Hold *hold)
+{
+    sigprocmask(SIG_SETMASK, &hold->before, NULL);
+}
+
 static bool put(FILE *f, const char *text, size_t n)
 {
     bool fine = fwrite(text, 1, n, f) == n;
@@ -104,6 +122,8 @@ bool write_whole(const char *path, const char *text, size_t n)
 
     Arena *arena = arena_new();
     const char *target = path_behind(arena, path), *temporary = path_temporary(arena, target);
+    Hold hold;
+    signals_hold(&hold);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     bool fine = f && put(f, text, n);
@@ -117,6 +137,7 @@ bool write_whole(const char *path, const char *text, size_t n)
         if (fd >= 0)
             unlink(temporary);
     }
+    signals_release(&hold);
     arena_free(arena);
     return fine;
 }

@@ -129,6 +129,11 @@ expect 'layout of a link'         0 ''                                    "$adc"
 holds  'is that of the file'      [ -L link.ad -a "$(head -n 1 fit.ad)" = 'param w = 1' ]
 cd .. || exit 1
 rm -r inputs before after
+expect 'no place in /proc'        3 "cannot write '/proc/fit'"            "$adc" build -o /proc/fit fit.ad
+printf 'a,y\n1,2\n' >fewer.csv
+expect 'data without a column'    1 '"b"'                                 "$adc" run fit.ad -- --data fewer.csv
+expect 'data of another length'   1 'n'                                   "$adc" run -D n=3 fit.ad
+rm fewer.csv
 holds  'nothing is left behind'   [ "$(ls -A | tr '\n' ' ')" = 'err fit.ad fit.csv out sub wrong.ad ' ]
 
 # 3. models: status 1, with the place
@@ -197,6 +202,23 @@ expect 'too long'                 1 'ticks.ad:2:10: error: nested too deeply' "$
 # 6. building and running
 expect 'C compiler that is not there' 4 "cannot run the C compiler 'nocc'"    env CC=nocc "$adc" build fit.ad
 expect 'C compiler that fails'    4 'the C compiler failed'               env CC=false "$adc" build fit.ad
+
+# stopped while the C compiler runs: that ends too, and no file is left in the way
+mkdir stopped
+cat >slowcc <<'END'
+#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+: >"$2"
+sh -c 'echo $$ >sleeper; exec sleep 60'
+END
+chmod +x slowcc
+for signal in INT.130 TERM.143; do
+  expect "stopped by ${signal%.*}" "${signal#*.}" '' \
+    env CC=./slowcc TMPDIR="$work/stopped" timeout --preserve-status -s "${signal%.*}" 1 "$adc" build -o stopped/fit fit.ad
+  holds 'leaves nothing'          [ -z "$(ls -A stopped)" ]
+  holds 'and nobody'              sh -c '! grep -qs "^State:.[SR]" "/proc/$(cat sleeper)/status"'
+done
+
 expect 'build'                    0 ''                                    "$adc" build fit.ad
 expect 'trainer'                  0 '^J '                                 ./fit --data fit.csv
 expect 'build with CFLAGS'        0 ''                                    env CFLAGS='-O0 -g' LDFLAGS='-lm' "$adc" build -o fit0 fit.ad
