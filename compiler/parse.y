@@ -448,6 +448,9 @@ static const char *hint_at_statement(Parser *p, const Token *token, const Expect
     if ((token->kind == TOK_INT && expects(expected, TOK_STRING)) || (before->kind == TOK_INT && expects(expected, ':') && !expects(expected, TOK_SEP)
                                                                      && !expects(expected, '+')))
         return "one column is named by a text, columns may be counted: from columns 3:4";
+    if (begin + 1 == before && before->kind == TOK_NAME && begin->kind >= TOK_LET && begin->kind <= TOK_OUTPUT && begin->kind != TOK_FN
+        && token->kind != '(' && (token->kind == ':' || starts_operand(token->kind)))
+        return "a name gets its value by '='";
     return token->kind == '=' && is_head(begin, token) ? "a value is declared with 'let'" : NULL;
 }
 
@@ -462,6 +465,8 @@ static const char *hint_at_word(Parser *p, const Token *token, const Expected *e
         return "there are no loops: let x[k in K] = ... says what every element is, 'scan' goes step by step";
     if (token->kind == '>' && before && before->kind == '<' && touches(before, token))
         return "write '!='";
+    if ((token->kind == '<' || token->kind == '>') && before && before->kind == '=' && touches(before, token))
+        return token->kind == '<' ? "write '<='" : "write '>='";
     if (token->kind == '~' && expects(expected, TOK_NOT))
         return "write 'not'";
     if (begins_comment(p, token))
