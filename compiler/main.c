@@ -420,6 +420,18 @@ static int for_each_file(const Command *command, int (*one)(const Command *, con
     return worst;
 }
 
+/* "{settings}" stands for the list that a train block is checked by. */
+static void print_explanation(const char *text)
+{
+    static const char mark[] = "{settings}";
+    const char *at = strstr(text, mark), *names[64];
+    int n = at ? setting_names(names, 64) : 0;
+    printf("%.*s", at ? (int)(at - text) : (int)strlen(text), text);
+    for (int i = 0; i < n; i++)
+        printf("%s%s", i == n / 2 ? "\n" : i ? " " : "", names[i]);
+    printf("%s%s", at ? at + strlen(mark) : "", *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+}
+
 /* Of each code its text; without a code, every code with its first line. */
 static int command_explain(const Command *command)
 {
@@ -433,7 +445,7 @@ static int command_explain(const Command *command)
         if (i > 0)
             putchar('\n');
         if (text)
-            printf("%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+            print_explanation(text);
         else
             status = complain(STATUS_USAGE, "no error has the code '%s'; 'adc explain' lists them all", command->file.at[i]);
     }

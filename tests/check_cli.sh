@@ -146,6 +146,8 @@ expect 'several models'           1 'wrong.ad:3'                          "$adc"
 expect 'unknown define'           1 'nodim'                               "$adc" check -D nodim=3 fit.ad
 expect 'unknown code'             2 "'E9'"                                "$adc" explain E9
 expect 'several codes'            0 'A size is'                           "$adc" explain E0213 E0214
+expect 'a code in lower case'     0 'inner\|last axis'                    "$adc" explain e0203
+expect 'the settings are listed'  0 'on_nan'                              "$adc" explain E0301
 expect 'a warning explained'      0 'mini-batches'                        "$adc" explain -Wbatch-sum
 expect 'unknown warning'          2 "unknown warning 'batchsum'; did you mean 'batch-sum'" "$adc" check -Wbatchsum fit.ad
 expect 'unknown warning off'      2 "unknown warning 'foo'"               "$adc" check -Wno-foo fit.ad
@@ -183,6 +185,10 @@ expect 'passes left out'          0 ''                                    "$adc"
 expect 'layout'                   0 '^loss J'                             "$adc" fmt fit.ad
 cp out fmt.ad
 expect 'layout is stable'         0 ''                                    "$adc" fmt --check fmt.ad
+
+printf 'let b=1+2\nlet c = 1 +2*3\n' >tight.ad
+expect 'tight stays tight'        0 '^let b = 1+2$'                       "$adc" fmt tight.ad
+expect 'what is not gets blanks'  0 '^let c = 1 + 2\*3$'                  "$adc" fmt tight.ad
 
 # 5. models that are long
 awk 'BEGIN { printf "metric a = 1"; for (i = 1; i < 9990; i++) printf " + 1"; print "" }' >sum.ad
