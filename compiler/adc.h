@@ -87,6 +87,7 @@ bool source_read(Ctx *, const char *path, int *file);   /* '-' is standard input
 int span_line(const Ctx *, Span), span_column(const Ctx *, Span);       /* from 1 */
 Span span_join(Span, Span);
 char *span_text(Ctx *, Span);                   /* the text itself, in the arena */
+bool behind_slashes(const Ctx *, Span);                 /* '//' stands before it on its line */
 char *span_source_line(Ctx *, Span);            /* the whole first line, trimmed */
 char *place(Ctx *, Span);                       /* "12:5" (other file than the model: "layers.ad:12:5") */
 
@@ -103,6 +104,7 @@ void diag_print(Ctx *, FILE *);                 /* all, in order; then forgets t
 bool is_one_of(const char *word, const char *const *words, int n);
 const char *nearest_name(const char *word, const char *const *names, int n);    /* the best match worth suggesting, or NULL */
 _Noreturn void bug(const Ctx *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int setting_names(const char **, int most);    /* settings.c: the keys of a train block; how many */
 const char *explain(const char *code);          /* the longer text, or NULL */
 const char *explain_next(const char *code);     /* code after this one (NULL: the first), for listing; NULL at the end */
 

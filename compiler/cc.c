@@ -6,6 +6,7 @@
  * not the language. The runtime is where $ADC_RUNTIME says, else beside this executable: in a build tree or installed. */
 #include "driver.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,19 +50,26 @@ static bool runtime_at(Arena *arena, const char *include, const char *library, c
     return is_file(library) && is_file(arena_printf(arena, "%s/adrt.h", include));
 }
 
+/* In a prefix: where meson installs libraries, which Debian calls lib/x86_64-linux-gnu, or in lib. */
+static bool runtime_under(Arena *arena, const char *prefix, RuntimePlace *place)
+{
+    const char *include = arena_printf(arena, "%s/include", prefix);
+    return runtime_at(arena, include, arena_printf(arena, "%s/%s/libadrt.a", prefix, ADC_LIBDIR), "", place) ||
+           runtime_at(arena, include, arena_printf(arena, "%s/lib/libadrt.a", prefix), "", place);
+}
+
 static bool runtime_find(Compile *c, RuntimePlace *place)
 {
     Arena *a = c->ctx->arena;
     const char *given = getenv("ADC_RUNTIME"), *own = own_directory(a);
     if (given && *given) {
-        if (runtime_at(a, arena_printf(a, "%s/include", given), arena_printf(a, "%s/lib/libadrt.a", given), "", place))
+        if (runtime_under(a, given, place))
             return true;
         complain(STATUS_FILES, "no runtime in '%s', where ADC_RUNTIME points: it needs include/adrt.h and lib/libadrt.a", given);
         return false;
     }
     if (runtime_at(a, ADC_SOURCE_INCLUDE, arena_printf(a, "%sruntime/libadrt.a", own), ADC_SANITIZE, place) ||
-        runtime_at(a, arena_printf(a, "%s../include", own), arena_printf(a, "%s../%s/libadrt.a", own, ADC_LIBDIR), "", place) ||
-        runtime_at(a, arena_printf(a, "%s../include", own), arena_printf(a, "%s../lib/libadrt.a", own), "", place))
+        runtime_under(a, arena_printf(a, "%s..", own), place))
         return true;
     complain(STATUS_FILES, "cannot find the runtime (adrt.h and libadrt.a) near '%s'; set ADC_RUNTIME to a directory "
              "with include and lib, or use --standalone", own);
@@ -122,20 +130,52 @@ static void add_libraries(Compile *c, Words *words, const RuntimePlace *runtime)
     add_word(c, words, "-lpthread");
 }
 
-/* Runs it and waits. A tool that cannot be run or fails is status 4; its own words are on standard error. */
-static int run_tool(Compile *c, Words *words)
+/* In a group of its own, so that what the compiler started ends with it, and with the signals that adc holds let through. */
+static int start_tool(Words *words, const Hold *hold, pid_t *pid)
+{
+    posix_spawnattr_t how;
+    posix_spawnattr_init(&how);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&how, &hold->before);
+    int error = posix_spawnp(pid, words->at[0], NULL, &how, words->at, environ);
+    posix_spawnattr_destroy(&how);
+    return error;
+}
+
+/* Its state in the end. A signal meanwhile is passed on to all of its group, a second one kills it: the signal comes back. */
+static int wait_for_tool(pid_t pid, const sigset_t *waited, int *state)
+{
+    int signal_number, stopped_by = 0;
+    for (;;) {
+        pid_t ended = waitpid(pid, state, WNOHANG);
+        if (ended != 0)
+            return ended < 0 ? -1 : stopped_by;
+        if (sigwait(waited, &signal_number) != 0 || signal_number == SIGCHLD)
+            continue;
+        kill(-pid, stopped_by ? SIGKILL : signal_number);
+        stopped_by = signal_number;
+    }
+}
+
+/* Runs it and waits. A tool that cannot be run or fails is status 4; its own words are on standard error. A signal gives
+ * the status of shells, above 128. */
+static int run_tool(Compile *c, Words *words, const Hold *hold)
 {
     pid_t pid;
-    int state, error;
+    int state = 0, error, stopped_by;
+    sigset_t waited = hold->held;
     vec_push(c->ctx, words, NULL);
     fflush(NULL);
     restore_stack(c->command);
-    error = posix_spawnp(&pid, words->at[0], NULL, NULL, words->at, environ);
+    signal(SIGCHLD, SIG_DFL);               /* ignored, it would take the state away */
+    sigaddset(&waited, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &waited, NULL);
+    error = start_tool(words, hold, &pid);
     if (error)
         return complain(STATUS_CC, "cannot run the C compiler '%s': %s (set CC to name another)", words->at[0], strerror(error));
-    while (waitpid(pid, &state, 0) < 0)
-        if (errno != EINTR)
-            return complain(STATUS_CC, "lost the C compiler: %s", strerror(errno));
+    stopped_by = wait_for_tool(pid, &waited, &state);
+    if (stopped_by)
+        return stopped_by < 0 ? complain(STATUS_CC, "lost the C compiler: %s", strerror(errno)) : 128 + stopped_by;
     if (WIFEXITED(state) && WEXITSTATUS(state) == 0)
         return STATUS_FINE;
     Str line = {0};
@@ -148,17 +188,17 @@ static int run_tool(Compile *c, Words *words)
 
 /* ---------------------------------------------------------------- building */
 
-static int compile_exe(Compile *c, const RuntimePlace *runtime, const char *code, const char *out)
+static int compile_exe(Compile *c, const RuntimePlace *runtime, const char *code, const char *out, const Hold *hold)
 {
     Words words = {0};
     add_compiler(c, &words);
     add_files(c, &words, runtime, code, out);
     add_libraries(c, &words, runtime);
-    return run_tool(c, &words);
+    return run_tool(c, &words, hold);
 }
 
 /* An object with everything but main, alone in an archive. */
-static int compile_lib(Compile *c, const RuntimePlace *runtime, const char *code, const char *out)
+static int compile_lib(Compile *c, const RuntimePlace *runtime, const char *code, const char *out, const Hold *hold)
 {
     Words words = {0}, archive = {0};
     const char *object = arena_printf(c->ctx->arena, "%.*so", (int)strlen(code) - 1, code);
@@ -166,19 +206,19 @@ static int compile_lib(Compile *c, const RuntimePlace *runtime, const char *code
     add_word(c, &words, "-c");
     add_word(c, &words, "-DAD_NO_MAIN");
     add_files(c, &words, runtime, code, object);
-    int status = run_tool(c, &words);
+    int status = run_tool(c, &words, hold);
     add_words(c, &archive, variable("AR", "ar"));
     add_word(c, &archive, "rcs");
     add_word(c, &archive, out);
     add_word(c, &archive, object);
     if (status == STATUS_FINE)
-        status = run_tool(c, &archive);
+        status = run_tool(c, &archive, hold);
     unlink(object);
     return status;
 }
 
 /* The C lies in a directory of its own, under its own name: that is what a compiler's messages show. */
-static int compile_in(Compile *c, const char *directory, BuildKind kind, const char *out)
+static int compile_in(Compile *c, const char *directory, BuildKind kind, const char *out, const Hold *hold)
 {
     RuntimePlace runtime = {"", "", ""};
     const char *code = arena_printf(c->ctx->arena, "%s/%s.c", directory, c->stem);
@@ -186,12 +226,19 @@ static int compile_in(Compile *c, const char *directory, BuildKind kind, const c
         return STATUS_FILES;
     if (!write_whole(code, c->code.text, c->code.n))
         return STATUS_FILES;
-    int status = kind == AS_EXE ? compile_exe(c, &runtime, code, out) : compile_lib(c, &runtime, code, out);
+    int status = kind == AS_EXE ? compile_exe(c, &runtime, code, out, hold) : compile_lib(c, &runtime, code, out, hold);
     unlink(code);
     return status;
 }
 
-int build(Compile *c, BuildKind kind, const char *output)
+/* Can a file be made there? Asked of the system by making one: a mode says little of /proc, or of a disk mounted read-only. */
+static bool can_make(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    return fd >= 0 && close(fd) == 0 && unlink(path) == 0;
+}
+
+static int build_held(Compile *c, BuildKind kind, const char *output, const Hold *hold)
 {
     Arena *arena = c->ctx->arena;
     const char *temporary = path_temporary(arena, output);
@@ -199,16 +246,28 @@ int build(Compile *c, BuildKind kind, const char *output)
     struct stat s;
     if (stat(output, &s) == 0 && S_ISDIR(s.st_mode))
         return complain(STATUS_FILES, "cannot write '%s': it is a directory (-o names the file)", output);
-    if (access(arena_printf(arena, "%.*s.", (int)(path_base(output) - output), output), W_OK) != 0)
+    if (!can_make(temporary))
         return complain(STATUS_FILES, "cannot write '%s': %s", output, strerror(errno));
     if (!mkdtemp(directory))
         return complain(STATUS_FILES, "cannot make a directory '%s': %s", directory, strerror(errno));
-    int status = compile_in(c, directory, kind, temporary);
+    int status = compile_in(c, directory, kind, temporary, hold);
     rmdir(directory);
     if (status == STATUS_FINE && rename(temporary, output) != 0)
         status = complain(STATUS_FILES, "cannot write '%s': %s", output, strerror(errno));
     if (status != STATUS_FINE)
         unlink(temporary);
+    return status;
+}
+
+/* A signal ends adc once its temporary files are gone, and whoever waits for adc sees that it was the signal. */
+int build(Compile *c, BuildKind kind, const char *output)
+{
+    Hold hold;
+    signals_hold(&hold);
+    int status = build_held(c, kind, output, &hold);
+    signals_release(&hold);
+    if (status > 128)
+        raise(status - 128);
     return status;
 }
 

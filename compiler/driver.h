@@ -4,6 +4,7 @@
 #ifndef ADC_DRIVER_H
 #define ADC_DRIVER_H
 
+#include <signal.h>
 #include <sys/resource.h>
 #include "adc.h"
 
@@ -68,8 +69,13 @@ char *path_stem(Arena *, const char *path);                     /* "a/b.ad" -> "
 char *path_beside(Arena *, const char *path, const char *relative);     /* "a/b.ad", "d/x.csv" -> "a/d/x.csv" */
 char *path_temporary(Arena *, const char *path);                /* a name in the same directory that nobody uses */
 bool is_file(const char *path);
+bool same_file(const char *a, const char *b);                   /* one file under two names; devices do not count */
 /* A file appears whole or not at all; '-' is standard output. False after a message. */
 bool write_whole(const char *path, const char *text, size_t n);
+/* Signals that end adc wait from hold to release: what happens between leaves no temporary files. */
+typedef struct { sigset_t before, held; } Hold;
+void signals_hold(Hold *);
+void signals_release(const Hold *);
 bool read_whole(const char *path, Str *out);                    /* quiet: errno says why */
 bool make_directories(Arena *, const char *path);               /* mkdir -p; false: errno says why */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* "adc: ..."; returns the status */
@@ -82,6 +88,8 @@ void standalone_join(Compile *, Str *out);                      /* runtime, then
 
 /* ---------------------------------------------------------------- specialise.c: sizes from the data at hand */
 
+const char *data_file(Arena *, const char *word);               /* "X=a.csv#0:4" -> "a.csv" */
+const char *block_data(Compile *);                              /* the file of the train block, or NULL */
 void specialise(Compile *);                                     /* finds c->data; adds to options.defines; sets c->status */
 
 /* ---------------------------------------------------------------- cc.c: the C compiler; cache.c: adc run */

@@ -170,8 +170,7 @@ static const Entry entries[] = {
               "    import \"layers.ad\"\n"},
     {"E0226", "This is computed once, when the data is loaded, so it may depend on data and numbers only, not on a param.\n\n"
               "    lowrank(A, rank)            # A is data\n"},
-    {"E0301", "The train block has no such setting. Settings: data optimizer lr epochs steps batch shuffle schedule clip split\n"
-              "holdout patience tol restarts seed threads.\n\n"
+    {"E0301", "The train block has no such setting. Settings: {settings}.\n\n"
               "    train { epoch = 10 }        # wrong\n"
               "    train { epochs = 10 }\n"},
     {"E0302", "A setting has a value of another type, or one that cannot be.\n\n"
@@ -207,8 +206,9 @@ static const Entry *find(const char *code)
 {
     if (strncmp(code, "-W", 2) == 0)
         code += 2;
+    bool lower = code[0] == 'e' && strlen(code) == 5;         /* e0203 */
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
-        if (strcmp(entries[i].code, code) == 0)
+        if (strcmp(entries[i].code, code) == 0 || (lower && *entries[i].code == 'E' && strcmp(entries[i].code + 1, code + 1) == 0))
             return &entries[i];
     return NULL;
 }

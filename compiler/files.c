@@ -3,9 +3,11 @@
  * An output is written beside its final place under a name of this process and then renamed over it, so a reader never
  * sees half a file and a failure leaves what was there. Devices and pipes cannot be renamed over: they are written as
  * they are. */
+#define _XOPEN_SOURCE 700                   /* realpath */
 #include "driver.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,6 +56,30 @@ bool is_file(const char *path)
     return stat(path, &s) == 0 && S_ISREG(s.st_mode);
 }
 
+bool same_file(const char *a, const char *b)
+{
+    struct stat s, t;
+    return stat(a, &s) == 0 && S_ISREG(s.st_mode) && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+/* Those that whoever started adc ignores, as nohup does, stay ignored. */
+void signals_hold(Hold *hold)
+{
+    static const int fatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    sigemptyset(&hold->held);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+        struct sigaction now;
+        if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(&hold->held, fatal[i]);
+    }
+    sigprocmask(SIG_BLOCK, &hold->held, &hold->before);
+}
+
+void signals_release(const Hold *hold)
+{
+    sigprocmask(SIG_SETMASK, &hold->before, NULL);
+}
+
 static bool put(FILE *f, const char *text, size_t n)
 {
     bool fine = fwrite(text, 1, n, f) == n;
@@ -75,6 +101,16 @@ static bool write_in_place(const char *path, const char *text, size_t n)
     return (fclose(f) == 0 && fine) || cannot_write(path);
 }
 
+/* A link stays one: what it leads to is replaced. */
+static const char *path_behind(Arena *arena, const char *path)
+{
+    struct stat s;
+    char *real = lstat(path, &s) == 0 && S_ISLNK(s.st_mode) ? realpath(path, NULL) : NULL;
+    const char *found = real ? arena_strdup(arena, real) : path;
+    free(real);
+    return found;
+}
+
 bool write_whole(const char *path, const char *text, size_t n)
 {
     struct stat s;
@@ -85,7 +121,9 @@ bool write_whole(const char *path, const char *text, size_t n)
         return write_in_place(path, text, n);
 
     Arena *arena = arena_new();
-    const char *temporary = path_temporary(arena, path);
+    const char *target = path_behind(arena, path), *temporary = path_temporary(arena, target);
+    Hold hold;
+    signals_hold(&hold);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     bool fine = f && put(f, text, n);
@@ -93,12 +131,13 @@ bool write_whole(const char *path, const char *text, size_t n)
         fine = fchmod(fd, s.st_mode & 07777) == 0 && fine;
     if (f && fclose(f) != 0)
         fine = false;
-    fine = fine && rename(temporary, path) == 0;
+    fine = fine && rename(temporary, target) == 0;
     if (!fine) {
         cannot_write(path);
         if (fd >= 0)
             unlink(temporary);
     }
+    signals_release(&hold);
     arena_free(arena);
     return fine;
 }

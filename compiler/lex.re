@@ -39,13 +39,23 @@ static const char *character_hint(const char *text)
         {"\xE2\x80\x9C", "strings stand in '\"'"},          {"\xE2\x80\x9D", "strings stand in '\"'"},
         {"\xE2\x88\x91", "write 'sum[k in K]' for a sum"},  {"\xC2\xA0", "this is a no-break space; write a plain one"},
         {"\\", "a statement goes on over a newline inside brackets and after an operator"},
-        {"&", "write 'and'"}, {"&&", "write 'and'"}, {"|", "write 'or'"}, {"||", "write 'or'"},
+        {"?", "a choice is written where(condition, a, b)"}, {"&", "write 'and'"}, {"&&", "write 'and'"}, {"|", "write 'or'"}, {"||", "write 'or'"},
         {"!", "write 'not'"}, {".", "nothing has parts: a transpose is x', a size is the dim's name"}, {"**", "write '^' for a power"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(text, table[i][0]) == 0)
             return table[i][1];
     return NULL;
+}
+
+/* Of 3 bytes: what is invisible, breaks the line or turns the writing around, U+200B to U+200F, U+2028 to U+202F, U+2060 to
+ * U+206F and U+FEFF, is named by its number. */
+static const char *character_name(Lexer *lex, const Byte *c, const char *text)
+{
+    int code = text[0] && text[1] && text[2] && !text[3] ? (c[0] & 0xF) << 12 | (c[1] & 0x3F) << 6 | (c[2] & 0x3F) : 0;
+    bool unseen = (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202F) || (code >= 0x2060 && code <= 0x206F)
+               || code == 0xFEFF;
+    return unseen ? arena_printf(lex->ctx->arena, "U+%04X", (unsigned)code) : arena_printf(lex->ctx->arena, "'%s'", text);
 }
 
 static int bad_character(Lexer *lex, const Byte *begin, const Byte *end)
@@ -59,8 +69,8 @@ static int bad_character(Lexer *lex, const Byte *begin, const Byte *end)
     else if (*begin < 0x80)
         message = arena_printf(lex->ctx->arena, "unexpected character '%s'", text);
     else
-        message = arena_printf(lex->ctx->arena, "unexpected character '%s' outside a string or comment", text);
-    return bad(lex, ABSENT, "E0102", character_hint(text), message);
+        message = arena_printf(lex->ctx->arena, "unexpected character %s outside a string or comment", character_name(lex, begin, text));
+    return bad(lex, *begin == '|' ? 0 : ABSENT, "E0102", character_hint(text), message);
 }
 
 static int bad_number(Lexer *lex, const Byte *begin, const Byte *end)
@@ -194,7 +204,7 @@ again:
                 { kind = *begin; goto done; }
 
     "**" | "&&" | "||"
-                { kind = bad(lex, ABSENT, "E0102", character_hint((char[]){(char)begin[0], (char)begin[1], 0}),
+                { kind = bad(lex, *begin == '|' ? 0 : ABSENT, "E0102", character_hint((char[]){(char)begin[0], (char)begin[1], 0}),
                              arena_printf(lex->ctx->arena, "unexpected '%c%c'", begin[0], begin[1]));
                   goto done; }
     utf8        { kind = bad_character(lex, begin, c); goto done; }

@@ -67,22 +67,34 @@ static bool is_batch_sum(Ctx *ctx, const Graph *g, const Ex *e) {
     }
 }
 
-static bool warn_in(Ctx *ctx, const Graph *g, const Ex *e, Span span) {
+/* The expression of the statement that a node stands for. */
+static const Ast *written_at(const Ast *statements, Span span) {
+    for (const Ast *a = statements; a; a = a->next)
+        if (a->a && a->span.file == span.file && a->span.begin <= span.begin && span.end <= a->span.end)
+            return a->a;
+    return NULL;
+}
+
+/* written: what e was lowered from, as far as the two keep step; the last '+' or '-' of it is pointed at. */
+static bool warn_in(Ctx *ctx, const Graph *g, const Ast *statements, const Ex *e, const Ast *written, Span span) {
     if (e->op == OP_ADD || e->op == OP_SUB) {
+        bool step = written && written->kind == AST_BINARY && written->op == (e->op == OP_ADD ? '+' : '-');
+        span = step ? written->op_span : span;
         for (int k = 0; k < 2; k++)
             if (is_batch_sum(ctx, g, e->arg[k]) && !depends_on_batch(ctx, g, e->arg[1 - k])) {
                 warn_at(ctx, span, "batch-sum", "a sum over the batch dim '%s' is added to a term that does not depend on it", g->batch->name);
                 hint(ctx, "their balance changes with the batch size: take the mean, or divide the other term by total(%s)", g->batch->name);
                 return true;
             }
-        return warn_in(ctx, g, e->arg[0], span) || warn_in(ctx, g, e->arg[1], span);
+        return warn_in(ctx, g, statements, e->arg[0], step ? written->a : NULL, span) ||
+               warn_in(ctx, g, statements, e->arg[1], step ? written->b : NULL, span);
     }
     if (e->op == OP_READ && e->node->kind == N_COMPUTE && e->node->reduce == R_NONE && e->node->rank == 0)
-        return warn_in(ctx, g, e->node->body, e->node->span);
+        return warn_in(ctx, g, statements, e->node->body, written_at(statements, e->node->span), e->node->span);
     return false;
 }
 
-void warn_batch_sums(Ctx *ctx, const Graph *g) {
+void warn_batch_sums(Ctx *ctx, const Graph *g, const Ast *statements) {
     for (int k = 0; g->batch && k < g->losses.n; k++)
-        warn_in(ctx, g, ex_read(ctx, g->losses.at[k].node, NULL, false), g->losses.at[k].span);
+        warn_in(ctx, g, statements, ex_read(ctx, g->losses.at[k].node, NULL, false), NULL, g->losses.at[k].span);
 }

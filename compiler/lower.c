@@ -196,6 +196,10 @@ void unknown_name(Lower *L, const Ast *a) {
         ERR(L, a->span, "E0218", "'%s' is used before its definition at %s", a->text, place(L->ctx, later->name_span));
         return;
     }
+    if (is_builtin(L, a->text)) {
+        ERR(L, a->span, "E0211", "'%s' is a function: call it, as %s(...)", a->text, a->text);
+        return;
+    }
     const char *shown = strlen(a->text) > 60 ? arena_printf(L->ctx->arena, "%.57s...", a->text) : a->text;
     ERR(L, a->span, "E0201", "unknown name '%s'", shown);
     for (int k = 0; k < NBUILT_IN; k++)
@@ -206,10 +210,17 @@ void unknown_name(Lower *L, const Ast *a) {
                 hint(L->ctx, "the body of %s[...] ends at '+', '-' and looser: put it into parentheses", L->ended->text);
             return;
         }
-    const char *near = nearest_name(a->text, names.at, names.n);
-    L->guessed = near != NULL;
-    if (near && !L->muted)
+    const char *near = nearest_name(a->text, names.at, names.n), *here = strcmp(a->text, "None") == 0 ? "new" : NULL;
+    here = strcmp(a->text, "True") == 0 ? "true" : strcmp(a->text, "False") == 0 ? "false" : here;
+    L->guessed = near || here || behind_slashes(L->ctx, a->span);
+    if (L->muted)
+        return;
+    if (here)
+        hint(L->ctx, strcmp(here, "new") == 0 ? "an axis of length 1 is made by '%s'" : "it is written '%s'", here);
+    else if (near)
         hint(L->ctx, "did you mean '%s'?", near);
+    else if (behind_slashes(L->ctx, a->span))
+        hint(L->ctx, "'//' is whole division; a comment begins with '#'");
 }
 
 /* ---------------------------------------------------------------- files */
@@ -421,9 +432,11 @@ static void warn_missing(Lower *L) {
         }
 }
 
-/* The model's name as a C identifier: the file's name without directories and '.ad'. */
+/* The model's name as a C identifier: the file's name without directories and '.ad'; 'model' of what is in no file. */
 static const char *model_name(Ctx *ctx, int file) {
     const char *path = ctx->source.at[file].name, *slash = strrchr(path, '/');
+    if (strcmp(path, "<stdin>") == 0)
+        return "model";
     char *name = arena_strdup(ctx->arena, slash ? slash + 1 : path);
     char *dot = strrchr(name, '.');
     if (dot && dot != name)
@@ -458,7 +471,7 @@ Graph *lower(Ctx *ctx, const Ast *statements, int file) {
         differentiate(ctx, L->graph);               /* for what is to be said of the losses that are right */
         return NULL;
     }
-    warn_batch_sums(ctx, L->graph);
+    warn_batch_sums(ctx, L->graph, statements);
     warn_missing(L);
     return L->graph;
 }

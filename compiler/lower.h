@@ -172,7 +172,7 @@ bool draw_args(Lower *, const Ast *call, int row, const Ex **arg, const char **f
 bool lower_let(Lower *, const Ast *), lower_root(Lower *, const Ast *), lower_assert(Lower *, const Ast *), lower_fn(Lower *, const Ast *);
 
 /* lint.c */
-void warn_batch_sums(Ctx *, const Graph *);
+void warn_batch_sums(Ctx *, const Graph *, const Ast *statements);
 
 /* lower_grad.c: grad, jvp, hvp */
 Val call_grad(Lower *, const Ast *), call_jvp(Lower *, const Ast *), call_hvp(Lower *, const Ast *);

@@ -46,6 +46,12 @@ static bool arguments_fit(Lower *L, const Builtin *b, const Ast *call) {
             const char *near = nearest_argument(a->text, b->named, names);
             if (near && !L->muted)
                 hint(L->ctx, "did you mean '%s'?", near);
+            else if (!L->muted && (b->op == OP_WHERE || b->call == call_reduction) && lookup(L, a->text))
+                hint(L->ctx, "equality is written '=='");
+            else if (!L->muted && names == 0)
+                hint(L->ctx, "it takes none by name");
+            else if (!L->muted)
+                hint(L->ctx, names == 1 ? "it has '%s'" : "it has '%s' and '%s'", b->named[0], b->named[1]);
             fine = false;
         }
     }
@@ -283,6 +289,11 @@ static const char *said_elsewhere(const char *name) {
         {"stack", "an array of scalars is written [a, b]; arrays are joined by concat(a, b, axis = 0)"},
         {"zeros_like", "0 * x, or 0 where a scalar fits"}, {"detach", "stop(x) lets no gradient through"}, {"stop_gradient", "stop(x) lets no gradient through"},
         {"average", "it is called mean"}, {"batch_norm1d", "it is called batch_norm"}, {"one_hot", "it is called onehot"}, {"ln", "it is called log"},
+        {"range", "a range is written k in a:b, in the brackets of a let or of a reduction"}, {"arange", "let x[k in n] = k counts from 0"},
+        {"gaussian", "a draw is written ~ normal(mu, sd)"}, {"xavier", "it is called glorot, and stands after '~'"},
+        {"variance", "it is called var"}, {"stddev", "it is called std"}, {"avg", "it is called mean"}, {"power", "a power is written x^p"},
+        {"absolute", "it is called abs"}, {"logistic", "it is called sigmoid"}, {"mean_squared_error", "it is called mse"},
+        {"binary_cross_entropy", "it is called bce, and takes logits"}, {"swish", "it is called silu"},
         {"heaviside", "write where(x > 0, 1, 0)"}, {"maximum", "it is called max"}, {"minimum", "it is called min"}, {"fabs", "it is called abs"},
     };
     for (size_t k = 0; k < sizeof table / sizeof *table; k++)

@@ -162,6 +162,15 @@ static void unknown_clause(Lower *L, const Ast *c, const char *what, const char 
         hint(L->ctx, "did you mean '%s'?", near);
 }
 
+/* A clause that is wrong may have been meant to give a dim its size: that nothing else does is not said then. */
+static void may_bind(Lower *L, const Ast *clause) {
+    for (const Ast *name = clause->items; name; name = name->next) {
+        Symbol *s = name->kind == AST_NAME ? lookup(L, name->text) : NULL;
+        if (s && s->kind == SYM_DIM)
+            ((Dim *)(uintptr_t)s->dim)->failed |= !s->dim->size;
+    }
+}
+
 static bool twice(Lower *L, const Ast *c, const Ast **first, const char *what) {
     if (!*first) {
         *first = c;
@@ -206,14 +215,14 @@ static bool columns_fit(Lower *L, const Ast *a, const Val *shape, const Ast *fro
 }
 
 bool lower_data(Lower *L, const Ast *a) {
-    static const char *const known[] = {"index", "bool", "int", "centered", "scaled", "missing", "from"};
+    static const char *const clauses[] = {"index", "bool", "int", "centered", "scaled", "missing", "from"};
     Ctx *ctx = L->ctx;
     DataDecl d = {.name = a->text, .ast = a};
     const Ast *type_clause = NULL, *prepare = NULL, *missing = NULL, *from = NULL;
     const Dim *labels = NULL;
     Type type = T_REAL;
     Val shape = {0};
-    bool fine = lower_axes(L, a->items, &shape);
+    bool known = lower_axes(L, a->items, &shape), fine = known;
     for (const Ast *c = a->clauses; c; c = c->next) {
         const char *t = c->text;
         if (strcmp(t, "index") == 0 || strcmp(t, "bool") == 0 || strcmp(t, "int") == 0) {
@@ -251,7 +260,8 @@ bool lower_data(Lower *L, const Ast *a) {
             else
                 fine &= from_clause(L, c, &d);
         } else {
-            unknown_clause(L, c, "data", known, 7);
+            unknown_clause(L, c, "data", clauses, 7);
+            may_bind(L, c);
             fine = false;
         }
     }
@@ -259,7 +269,7 @@ bool lower_data(Lower *L, const Ast *a) {
         ERR(L, (prepare ? prepare : missing)->span, "E0220", "'%s' is for real arrays only", (prepare ? prepare : missing)->text);
         fine = false;
     }
-    fine &= columns_fit(L, a, &shape, from);
+    fine = known && columns_fit(L, a, &shape, from) && fine;
     Symbol *s = declare(L, a->text, a->name_span, fine ? SYM_VALUE : SYM_BAD);
     for (int k = 0; k < shape.rank; k++)
         if (shape.axis[k].dim)
@@ -342,7 +352,8 @@ int draw_row(Lower *L, const Ast *call) {
         return -1;
     }
     ERR(L, call->name_span.end ? call->name_span : call->span, "E0207", "unknown draw '%s'", call->text);
-    const char *near = nearest_name(call->text, names, NDRAW);
+    const char *near = strcmp(call->text, "gaussian") == 0 ? "normal" : strcmp(call->text, "xavier") == 0 ? "glorot"
+                     : nearest_name(call->text, names, NDRAW);
     if (near && !L->muted)
         hint(L->ctx, "did you mean '%s'?", near);
     return -1;

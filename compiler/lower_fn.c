@@ -320,6 +320,13 @@ static void unknown_argument(Lower *L, const Ast *arg, const Ast *fn) {
         hint(L->ctx, "did you mean '%s'?", near);
 }
 
+static int by_place(const Ast *call) {
+    int n = 0;
+    for (const Ast *a = call->items; a; a = a->next)
+        n += a->kind != AST_ARG;
+    return n;
+}
+
 /* Positional arguments first, then by name, then defaults. skip: a name taken care of by the caller ('over'). */
 OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
     int needed, n = count_parameters(fn->fn, &needed), at = first;
@@ -338,7 +345,7 @@ OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call
         if (a->kind != AST_ARG && !first)
             at++;
         if (place >= n) {
-            ERR(L, call->span, "E0206", "'%s' takes %d argument%s", call->text, n, n == 1 ? "" : "s");
+            ERR(L, call->span, "E0206", "'%s' takes %d argument%s, not %d", call->text, n, n == 1 ? "" : "s", by_place(call));
             return false;
         }
         if (given[place]) {
@@ -434,7 +441,7 @@ bool defined_args(Lower *L, const Symbol *fn, const Ast *a) {
         }
     }
     if (fine && at > n) {
-        ERR(L, a->span, "E0206", "'%s' takes %d argument%s", a->text, n, n == 1 ? "" : "s");
+        ERR(L, a->span, "E0206", "'%s' takes %d argument%s, not %d", a->text, n, n == 1 ? "" : "s", at);
         return false;
     }
     int k = 0;

@@ -223,17 +223,31 @@ static const char *output_path(Compile *c, Emit emit)
     return "-";
 }
 
-/* What make calls the thing we build: -MT, else the file that is written. */
-static const char *deps_target(Compile *c)
+/* The file that is written, of several the one made last. */
+static const char *main_output(Compile *c)
 {
-    if (c->command->deps_target)
-        return c->command->deps_target;
     for (int i = EMIT_COUNT - 1; i >= EMIT_HEADER; i--) {
         const char *path = c->command->emit[i] ? output_path(c, (Emit)i) : "-";
         if (strcmp(path, "-") != 0)
             return path;
     }
     return arena_printf(c->ctx->arena, "%s.c", c->stem);
+}
+
+/* What make calls the thing we build. */
+static const char *deps_target(Compile *c)
+{
+    return c->command->deps_target ? c->command->deps_target : main_output(c);
+}
+
+/* Of -MD: -MF, else beside the output, whatever the target is called. */
+static const char *deps_path(Compile *c)
+{
+    const char *output = main_output(c), *base = path_base(output), *dot = strrchr(base, '.');
+    if (c->command->deps_file)
+        return c->command->deps_file;
+    size_t n = dot && dot != base ? (size_t)(dot - output) : strlen(output);
+    return arena_printf(c->ctx->arena, "%.*s.d", (int)n, output);
 }
 
 static void print_form(Compile *c, Emit emit, Str *out)
@@ -277,17 +291,49 @@ static int write_form(Compile *c, Emit emit)
 
 static int write_deps_beside(Compile *c)
 {
-    const char *target = deps_target(c), *path = c->command->deps_file;
     Str text = {0};
-    if (!path) {
-        const char *base = path_base(target), *dot = strrchr(base, '.');
-        size_t n = dot && dot != base ? (size_t)(dot - target) : strlen(target);
-        path = arena_printf(c->ctx->arena, "%.*s.d", (int)n, target);
-    }
-    deps_print(c, target, c->command->deps_phony, &text);
-    bool fine = write_whole(path, text.text, text.n);
+    deps_print(c, deps_target(c), c->command->deps_phony, &text);
+    bool fine = write_whole(deps_path(c), text.text, text.n);
     str_free(&text);
     return fine ? STATUS_FINE : STATUS_FILES;
+}
+
+/* What adc reads under this name, however the name is written, or NULL. */
+static const char *input_at(Compile *c, const char *path)
+{
+    const char *data = block_data(c);
+    if (same_file(path, strcmp(c->path, "-") == 0 ? "/dev/stdin" : c->path))
+        return "the model";
+    for (int i = 0; i < c->ctx->source.n; i++)
+        if (same_file(path, c->ctx->source.at[i].name))
+            return "a file that the model imports";
+    for (int i = 0; i < c->command->data.n; i++)
+        if (same_file(path, data_file(c->ctx->arena, c->command->data.at[i])))
+            return "its data";
+    return data && same_file(path, data) ? "its data" : NULL;
+}
+
+static int refuse_input(Compile *c, const char *path)
+{
+    const char *input = strcmp(path, "-") == 0 ? NULL : input_at(c, path);
+    return input ? complain(STATUS_USAGE, "writing '%s' would overwrite %s", path, input) : STATUS_FINE;
+}
+
+/* All that is to be written, or nothing when some of it would replace what was read. */
+static int write_outputs(Compile *c)
+{
+    const Command *command = c->command;
+    for (int i = 0; i < EMIT_COUNT && c->status == STATUS_FINE; i++)
+        if (command->emit[i])
+            c->status = refuse_input(c, output_path(c, (Emit)i));
+    if (command->deps_beside && c->status == STATUS_FINE)
+        c->status = refuse_input(c, deps_path(c));
+    for (int i = 0; i < EMIT_COUNT && c->status == STATUS_FINE; i++)
+        if (command->emit[i])
+            c->status = write_form(c, (Emit)i);
+    if (command->deps_beside && c->status == STATUS_FINE)
+        c->status = write_deps_beside(c);
+    return c->status;
 }
 
 static int command_compile(const Command *command)
@@ -297,13 +343,8 @@ static int command_compile(const Command *command)
         const char *last = last_pass(command->emit);
         bool fine = !*last || run_passes(&c, last);
         compile_report(&c);             /* warnings come before what the C compiler may say */
-        if (fine) {
-            for (int i = 0; i < EMIT_COUNT && c.status == STATUS_FINE; i++)
-                if (command->emit[i])
-                    c.status = write_form(&c, (Emit)i);
-            if (command->deps_beside && c.status == STATUS_FINE)
-                c.status = write_deps_beside(&c);
-        }
+        if (fine)
+            write_outputs(&c);
         compile_report(&c);
     }
     int status = c.status;
@@ -379,6 +420,18 @@ static int for_each_file(const Command *command, int (*one)(const Command *, con
     return worst;
 }
 
+/* "{settings}" stands for the list that a train block is checked by. */
+static void print_explanation(const char *text)
+{
+    static const char mark[] = "{settings}";
+    const char *at = strstr(text, mark), *names[64];
+    int n = at ? setting_names(names, 64) : 0;
+    printf("%.*s", at ? (int)(at - text) : (int)strlen(text), text);
+    for (int i = 0; i < n; i++)
+        printf("%s%s", i == n / 2 ? "\n" : i ? " " : "", names[i]);
+    printf("%s%s", at ? at + strlen(mark) : "", *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+}
+
 /* Of each code its text; without a code, every code with its first line. */
 static int command_explain(const Command *command)
 {
@@ -392,7 +445,7 @@ static int command_explain(const Command *command)
         if (i > 0)
             putchar('\n');
         if (text)
-            printf("%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+            print_explanation(text);
         else
             status = complain(STATUS_USAGE, "no error has the code '%s'; 'adc explain' lists them all", command->file.at[i]);
     }

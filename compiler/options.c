@@ -396,6 +396,11 @@ static bool check_command(Command *command)
             complain(STATUS_USAGE, "one model at a time: '%s' and '%s' were given", first, command->file.at[1]);
         return false;
     }
+    if ((command->deps_file || command->deps_target || command->deps_phony) && !command->deps_only && !command->deps_beside
+        && (command->deps_file || !command->emit[EMIT_DEPS])) {
+        complain(STATUS_USAGE, "%s needs -M or -MD", command->deps_file ? "-MF" : command->deps_target ? "-MT" : "-MP");
+        return false;
+    }
     if (command->deps_only) {
         memset(command->emit, 0, sizeof command->emit);
         command->emit[EMIT_DEPS] = command->emit_given = true;
@@ -407,10 +412,6 @@ static bool check_command(Command *command)
         texts += command->emit[i];
     if (command->output && texts > 1) {
         complain(STATUS_USAGE, "'-o %s' names one file, but --emit asks for %d", command->output, texts);
-        return false;
-    }
-    if (command->output && strcmp(command->output, command->file.at[0]) == 0 && strcmp(command->output, "-") != 0) {
-        complain(STATUS_USAGE, "'-o %s' would overwrite the model", command->output);
         return false;
     }
     return true;

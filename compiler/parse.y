@@ -402,11 +402,89 @@ static bool is_text(Parser *p, const Token *token, const char *text)
     return strcmp(span_text(p->ctx, (Span){p->file, token->begin, token->end}), text) == 0;
 }
 
+/* ---- what is said of mistakes that have a name: habits of other languages, and slips */
+
+static const Token *statement_begin(const Parser *p, const Token *token)
+{
+    const Token *begin = token;
+    while (begin > p->tokens.at && begin[-1].kind != TOK_SEP && begin[-1].kind != '{')
+        begin--;
+    return begin;
+}
+
+static bool touches(const Token *a, const Token *b)
+{
+    return a->end == b->begin;
+}
+
+/* '//' and '/ *' of other languages; '//' between two operands is whole division. */
+static bool begins_comment(const Parser *p, const Token *token)
+{
+    for (const Token *at = statement_begin(p, token); at <= token; at++)
+        if (at->kind == TOK_FLOORDIV || (at->kind == '/' && at[1].kind == '*' && touches(at, at + 1)))
+            return true;
+    return false;
+}
+
+/* 'W[k] = 3': a head without its keyword. */
+static bool is_head(const Token *begin, const Token *equals)
+{
+    return begin->kind == TOK_NAME && equals->kind == '=' && (begin + 1 == equals || (begin[1].kind == '[' && equals[-1].kind == ']'));
+}
+
+static const char *hint_at_statement(Parser *p, const Token *token, const Expected *expected)
+{
+    const Token *before = token > p->tokens.at ? token - 1 : token, *begin = statement_begin(p, token);
+    if (token->kind == ',' && before->kind == TOK_INT && token[1].kind == TOK_INT && touches(before, token) && touches(token, token + 1))
+        return "the decimals of a number follow a '.'";
+    if (begin->kind == TOK_ASSERT && token->kind == ',')
+        return "'assert' takes a condition alone, without a text";
+    if (before->kind == TOK_IMPORT && token->kind == TOK_NAME)
+        return "'import' takes the name of a file in quotes; what is built in needs none";
+    if ((before->kind == TOK_LOSS || before->kind == TOK_METRIC || before->kind == TOK_OUTPUT) && token->kind == '=')
+        return "a value without a name follows at once: loss e; with one it is loss J = e";
+    if (begin->kind == TOK_PARAM && token->kind == '=' && expects(expected, ':'))
+        return "the value stands before the clauses: param w[n] = 1 : positive";
+    if ((token->kind == TOK_INT && expects(expected, TOK_STRING)) || (before->kind == TOK_INT && expects(expected, ':') && !expects(expected, TOK_SEP)
+                                                                     && !expects(expected, '+')))
+        return "one column is named by a text, columns may be counted: from columns 3:4";
+    if (begin + 1 == before && before->kind == TOK_NAME && begin->kind >= TOK_LET && begin->kind <= TOK_OUTPUT && begin->kind != TOK_FN
+        && token->kind != '(' && (token->kind == ':' || starts_operand(token->kind)))
+        return "a name gets its value by '='";
+    return token->kind == '=' && is_head(begin, token) ? "a value is declared with 'let'" : NULL;
+}
+
+static const char *hint_at_word(Parser *p, const Token *token, const Expected *expected)
+{
+    const Token *before = token > p->tokens.at ? token - 1 : NULL;
+    if (before && is_text(p, before, "return"))
+        return "a function's value is the last line of its block, without a keyword";
+    if (is_text(p, token, "if") || (before && is_text(p, before, "if")))
+        return "a choice is written where(condition, a, b)";
+    if (token->kind == TOK_NAME && (is_text(p, token, "for") || is_text(p, token, "while")))
+        return "there are no loops: let x[k in K] = ... says what every element is, 'scan' goes step by step";
+    if (token->kind == '>' && before && before->kind == '<' && touches(before, token))
+        return "write '!='";
+    if ((token->kind == '<' || token->kind == '>') && before && before->kind == '=' && touches(before, token))
+        return token->kind == '<' ? "write '<='" : "write '>='";
+    if (token->kind == '~' && expects(expected, TOK_NOT))
+        return "write 'not'";
+    if (begins_comment(p, token))
+        return "a comment begins with '#'";
+    if (goes_on_after(token->kind) && expects(expected, TOK_LET))
+        return "a statement goes on over a newline inside brackets and after an operator";
+    return NULL;
+}
+
 static void hint_at_syntax(Parser *p, const Token *token, const Expected *expected)
 {
     const Token *next = token->kind == TOK_END ? token : token + 1;
     const Token *before = token > p->tokens.at ? token - 1 : NULL;
-    if (token->kind == '=' && (next->kind == '<' || next->kind == '>') && next->begin == token->end)
+    const char *known = hint_at_statement(p, token, expected);
+    known = known ? known : hint_at_word(p, token, expected);
+    if (known)
+        hint(p->ctx, "%s", known);
+    else if (token->kind == '=' && (next->kind == '<' || next->kind == '>') && next->begin == token->end)
         hint(p->ctx, "write '%c='", next->kind);
     else if (token->kind == '=' && expects(expected, TOK_EQ))
         hint(p->ctx, "equality is written '=='");
@@ -414,23 +492,57 @@ static void hint_at_syntax(Parser *p, const Token *token, const Expected *expect
         hint(p->ctx, "axes stand in brackets: %s[...]", before ? span_text(p->ctx, (Span){p->file, before->begin, before->end}) : "");
     else if (token->kind == '\'' && expects(expected, TOK_STRING))
         hint(p->ctx, "strings stand in '\"'");
-    else if (token->kind == TOK_NAME && expects(expected, TOK_LET) && (next->kind == '=' || next->kind == '['))
+    else if (expects(expected, TOK_LET) && ((token->kind == TOK_NAME && (next->kind == '=' || next->kind == '['))
+                                            || (token->kind == TOK_REDUCE && next->kind == TOK_NAME)))
         hint(p->ctx, "a value is declared with 'let'");
     else if (token->kind == ',' && expects(expected, TOK_SEP) && !expects(expected, TOK_LET))
         hint(p->ctx, "settings and statements are separated by ';' or a new line");
-    else if (before && is_text(p, before, "if"))
-        hint(p->ctx, "a choice is written where(condition, a, b)");
-    else if (token->kind == TOK_NAME && (is_text(p, token, "for") || is_text(p, token, "while")))
-        hint(p->ctx, "there are no loops: let x[k in K] = ... says what every element is, 'scan' goes step by step");
     else if (token->kind == ':' && expects(expected, TOK_IN))
         hint(p->ctx, "a range is written 'k in a:b'");
+}
+
+/* The word of letters, digits and "./-_" around a place: data/iris.csv */
+static Span path_around(const char *text, Span at)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./-_";
+    while (at.begin > 0 && text[at.begin - 1] && strchr(letters, text[at.begin - 1]))
+        at.begin--;
+    at.end += (int)strspn(text + at.end, letters);
+    return at;
+}
+
+static bool is_file_name(const char *word)
+{
+    static const char *const endings[] = {".csv", ".tsv", ".npy", ".npz", ".idx", ".libsvm", ".safetensors", ".ad", ".txt"};
+    const char *dot = strrchr(word, '.');
+    return dot && is_one_of(dot, endings, sizeof endings / sizeof *endings);
+}
+
+/* What '.' and '|' are meant to be depends on what is around them. */
+static const char *hint_at_character(Parser *p, const Token *token)
+{
+    const char *text = p->ctx->source.at[p->file].text;
+    bool operand = token > p->tokens.at && ends_operand(token[-1].kind);
+    if (text[token->begin] == '|' && !operand)
+        return token->end - token->begin == 2 ? "a norm is written norm(x)" : "an absolute value is written abs(x)";
+    if (text[token->begin] != '.')
+        return token->problem->hint;
+    Span path = path_around(text, (Span){p->file, token->begin, token->end});
+    if (is_file_name(span_text(p->ctx, path)))
+        return "the name of a file stands in quotes";
+    if ((token->begin > 0 && text[token->begin - 1] == '.') || text[token->end] == '.')
+        return "a range is written a:b";
+    if (token[1].kind == TOK_NAME || token[1].kind == TOK_REDUCE)
+        return token[2].kind == '(' ? "a function is called as f(x): there are no modules and no methods" : token->problem->hint;
+    return token->problem->hint;
 }
 
 static void bad_token(Parser *p, const Token *token)
 {
     syntax_error(p, (Span){p->file, token->begin, token->end}, token->problem->code, "%s", token->problem->message);
-    if (token->problem->hint)
-        hint(p->ctx, "%s", token->problem->hint);
+    const char *known = hint_at_character(p, token);
+    if (known)
+        hint(p->ctx, "%s", known);
 }
 
 /* The parser met a token that fits nowhere. */
@@ -440,13 +552,17 @@ static void unexpected(Parser *p, const Token *token, const Expected *expected)
     const Token *before = token > p->tokens.at ? token - 1 : token;
     Span behind = {p->file, before->begin, before->end};
     bool name = expects(expected, TOK_NAME) && !expects(expected, TOK_SEP) && !expects(expected, TOK_LET);
-    if (token->problem) {
+    if (token->problem && name && !expects(expected, TOK_REAL) && strcmp(token->problem->code, "E0103") == 0) {
+        syntax_error(p, span, "E0103", "a name cannot begin with a digit: '%s'", shorten(p->ctx, span_text(p->ctx, span)));
+    } else if (token->problem) {
         bad_token(p, token);
     } else if (before->kind == TOK_REDUCE && before != token) {
         syntax_error(p, behind, "E0109", "'%s' is reserved for a reduction; expected '(' or '[' behind it",
                      span_text(p->ctx, behind));
     } else if (name && (expects(expected, TOK_REAL) ? is_statement_word(token->kind) : is_word(token->kind))) {
         syntax_error(p, span, "E0109", "'%s' is reserved and cannot be a name", span_text(p->ctx, span));
+        if (is_file_name(span_text(p->ctx, path_around(p->ctx->source.at[p->file].text, span))))
+            hint(p->ctx, "the name of a file stands in quotes");
         vec_push(p->ctx, &p->misnamed, span_text(p->ctx, span));
     } else if (is_comparison(token->kind) && expects(expected, '+') && !expects(expected, TOK_EQ)
                && !expects(expected, TOK_REAL)) {

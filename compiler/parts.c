@@ -6,6 +6,7 @@
 #include "parser.h"
 #include "parse.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,8 @@ Ast *make_leaf(Parser *p, AstKind kind, Span span)
         ast->ival = strtoll(ast->text, NULL, 10);
     if (kind == AST_REAL)
         ast->rval = strtod(ast->text, NULL);
+    if (kind == AST_REAL && ast->rval > DBL_MAX)            /* the lexer spoke */
+        p->broken = true;
     return ast;
 }
 
@@ -240,11 +243,23 @@ void make_precision(Parser *p, Ast *ast)
     ast->flag = true;                   /* spoken about */
 }
 
+/* 'param b = 0  // the bias' is a whole division by 'the', and then an unknown clause. */
+static void refuse_comment(Parser *p, const Ast *clause)
+{
+    static const char *const known[] = {"positive", "in", "ordered", "simplex", "frozen"};
+    if (is_one_of(clause->text, known, sizeof known / sizeof *known) || !behind_slashes(p->ctx, clause->span))
+        return;
+    syntax_error(p, clause->span, "E0101", "unexpected '%s'", clause->text);
+    hint(p->ctx, "a comment begins with '#'");
+    p->broken = true;
+}
+
 Ast *make_clause(Parser *p, Span span, Span word, List args)
 {
     Ast *ast = make_group(p, AST_CLAUSE, span, args);
     ast->text = span_text(p->ctx, word);
     ast->name_span = word;
+    refuse_comment(p, ast);
     return ast;
 }
 
@@ -386,6 +401,12 @@ static Ast *poison_named(Parser *p, const Token *token)
     return ast;
 }
 
+/* 'loss J sum(w)', 'loss J: e': a '=' forgotten, or another sign for it. */
+static bool lacks_equals(int raw)
+{
+    return raw == ':' || raw == TOK_NAME || raw == TOK_REDUCE || raw == TOK_INT || raw == TOK_REAL || raw == TOK_NOT;
+}
+
 /* Does the statement whose keyword is at i give a value to the name that follows it? 'loss f(' does not declare f. */
 static bool gives_value(const Tokens *tokens, int i, int end)
 {
@@ -395,7 +416,7 @@ static bool gives_value(const Tokens *tokens, int i, int end)
         depth += raw == '[';
         depth -= raw == ']';
         if (depth == 0 && raw != ']')
-            return raw == '=' || raw == '~' || tokens->at[i].kind == TOK_FROM;
+            return raw == '=' || raw == '~' || tokens->at[i].kind == TOK_FROM || lacks_equals(raw);
     }
     return false;
 }
@@ -432,7 +453,7 @@ List make_poison(Parser *p)
         end++;
     List list = {0};
     int keyword = 0, open = 0;
-    if (tokens->at[begin].kind == TOK_NAME) {       /* 'foo W[n] ~ ...', 'W = 3' */
+    if (tokens->at[begin].kind == TOK_NAME || tokens->at[begin].kind == TOK_REDUCE) {       /* 'foo W[n] ~ ...', 'var a = 1', 'W = 3' */
         if (tokens->at[begin + 1].kind == TOK_NAME)
             list = list_add(list, poison_named(p, &tokens->at[begin + 1]));
         else if (tokens->at[begin + 1].kind == '=')

@@ -47,5 +47,5 @@ int peek_dims(const AdModel *model, const char *const *data, int ndata, const in
     for (int i = 0; i < ndata; i++)
         free((char *)(uintptr_t)args[i].name);
     free(args);
-    return status == EXIT_FINE ? 0 : 1;
+    return status;
 }

@@ -6,7 +6,7 @@
 #include "../runtime/adrt.h"
 
 /* data: FILE, NAME=FILE or NAME=FILE#COLUMNS, as the trainer's --data. given: sizes known already, or -1. Fills dims
- * (the sample axis with all rows). 0, or 1 with a message of one line. */
+ * (the sample axis with all rows). The status that the trainer would end with; when it is not 0, a message of one line. */
 int peek_dims(const AdModel *, const char *const *data, int ndata, const int64_t *given, int64_t *dims,
               char *message, size_t size);
 

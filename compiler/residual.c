@@ -166,7 +166,9 @@ static void take_apart(Residuals *z, const Ex *e, const Ex *weight) {
         return;
     case OP_WHERE:
         if (!constant(z, e->arg[0])) {
-            fail(z, "it has a 'where' whose condition depends on a param");
+            bool root = e->arg[1]->op == OP_SQRT || e->arg[2]->op == OP_SQRT;       /* norm(x) is its root, or 0 */
+            fail(z, root ? "it takes a square root, as norm(x) does; the sum of squares itself is sum(x^2)"
+                         : "it chooses by what depends on a param, as 'where' does and what is made of it, such as relu(x)");
             return;
         }
         for (int k = 1; k < 3; k++) {

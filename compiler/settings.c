@@ -234,6 +234,29 @@ static bool check_scalar(const Check *c, const Want *w, const Ast *e, const char
 
 /* ---- forms: sgd(lr = 0.01), cosine(5) ---- */
 
+/* What other programs call by names that are not near ours. */
+static const char *said_elsewhere(const char *word)
+{
+    static const struct { const char *word, *here; } table[] = {
+        {"learning_rate", "lr"}, {"batch_size", "batch"}, {"num_epochs", "epochs"}, {"iterations", "steps"}, {"max_iter", "steps"},
+        {"optim", "optimizer"}, {"scheduler", "schedule"}, {"early_stopping", "patience"}, {"grad_clip", "clip"}, {"random_state", "seed"},
+        {"eta", "lr"}, {"l2", "weight_decay"}, {"decay", "weight_decay"}, {"epsilon", "eps"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].word, word) == 0)
+            return table[i].here;
+    return NULL;
+}
+
+/* "lr, momentum and nesterov" */
+static const char *list_of(Ctx *ctx, const char *const *names, int n)
+{
+    const char *text = n ? names[0] : "";
+    for (int i = 1; i < n; i++)
+        text = arena_printf(ctx->arena, "%s%s%s", text, i == n - 1 ? " and " : ", ", names[i]);
+    return text;
+}
+
 static int form_arguments(const Form *f, const char **names)
 {
     int n = 0;
@@ -257,12 +280,13 @@ static const Want *find_argument(const Check *c, const Form *f, const Ast *item,
     for (int i = 0; i < n; i++)
         if (strcmp(names[i], item->text) == 0)
             return &f->argument[i];
-    const char *near = nearest_name(item->text, names, n);
+    const char *near = said_elsewhere(item->text);
+    near = near && is_one_of(near, names, n) ? near : nearest_name(item->text, names, n);
     error_at(c->ctx, item->name_span, "E0303", "%s has no argument '%s'", f->name, item->text);
     if (near)
         hint(c->ctx, "did you mean '%s'?", near);
-    else if (n == 0)
-        hint(c->ctx, "it takes none");
+    else
+        hint(c->ctx, "it %s%s", n ? "has " : "takes none", list_of(c->ctx, names, n));
     return NULL;
 }
 
@@ -419,17 +443,12 @@ static bool check_holdout(const Check *c, const Want *w, const Ast *e)
 
 /* ---- the block ---- */
 
-/* What other programs call by names that are not near ours. */
-static const char *said_elsewhere(const char *word)
+int setting_names(const char **names, int most)
 {
-    static const struct { const char *word, *here; } table[] = {
-        {"learning_rate", "lr"}, {"batch_size", "batch"}, {"num_epochs", "epochs"}, {"iterations", "steps"}, {"max_iter", "steps"},
-        {"optim", "optimizer"}, {"scheduler", "schedule"}, {"early_stopping", "patience"}, {"grad_clip", "clip"}, {"random_state", "seed"},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(table[i].word, word) == 0)
-            return table[i].here;
-    return NULL;
+    int n = 0;
+    for (; n < NKEYS && n < most; n++)
+        names[n] = keys[n].name;
+    return n;
 }
 
 static const Want *find_key(const Check *c, const Ast *key)

@@ -103,6 +103,15 @@ char *span_text(Ctx *ctx, Span span)
     return arena_strndup(ctx->arena, ctx->source.at[span.file].text + span.begin, (size_t)(span.end - span.begin));
 }
 
+bool behind_slashes(const Ctx *ctx, Span span)
+{
+    const Source *source = &ctx->source.at[span.file];
+    for (int i = source->line_start[span_line(ctx, span) - 1]; i + 1 < span.begin; i++)
+        if (source->text[i] == '/' && source->text[i + 1] == '/')
+            return true;
+    return false;
+}
+
 char *span_source_line(Ctx *ctx, Span span)
 {
     const Source *source = &ctx->source.at[span.file];

@@ -46,13 +46,20 @@ static void find_trainer_data(Compile *c)
     }
 }
 
+const char *data_file(Arena *arena, const char *word)
+{
+    const char *file = is_bare(word) ? word : word + strcspn(word, "=") + 1, *columns = strrchr(file, '#');
+    return columns && !is_file(file) ? arena_strndup(arena, file, (size_t)(columns - file)) : file;
+}
+
 /* train { data = "iris.csv" }: found beside the model */
-static void find_block_data(Compile *c)
+const char *block_data(Compile *c)
 {
     for (const Ast *s = c->ast; s; s = s->next)
         for (const Ast *key = s->kind == AST_TRAIN ? s->items : NULL; key; key = key->next)
             if (key->kind == AST_ARG && strcmp(key->text, "data") == 0 && key->a && key->a->kind == AST_STRING)
-                vec_push(c->ctx, &c->data, path_beside(c->ctx->arena, strcmp(c->path, "-") ? c->path : "", key->a->text));
+                return path_beside(c->ctx->arena, strcmp(c->path, "-") ? c->path : "", key->a->text);
+    return NULL;
 }
 
 static void find_data(Compile *c)
@@ -63,8 +70,9 @@ static void find_data(Compile *c)
     c->data_is_trainers = c->data.n > 0;
     for (int i = 0; i < command->data.n; i++)
         vec_push(c->ctx, &c->data, command->data.at[i]);
-    if (command->kind == CMD_RUN && c->data.n == 0)
-        find_block_data(c);
+    const char *own = command->kind == CMD_RUN && c->data.n == 0 ? block_data(c) : NULL;
+    if (own)
+        vec_push(c->ctx, &c->data, own);
 }
 
 /* ---------------------------------------------------------------- the runtime's tables from the syntax tree */
@@ -239,10 +247,11 @@ void specialise(Compile *c)
         .ndims = p.dims.n, .dims = p.dims.at, .ndata = p.arrays.n, .data = p.arrays.at,
     };
     char message[1024];
-    if (peek_dims(&model, c->data.at, c->data.n, given, dims, message, sizeof message) == 0)
+    c->status = peek_dims(&model, c->data.at, c->data.n, given, dims, message, sizeof message);
+    if (c->status == STATUS_FINE)
         define_dims(&p, dims);
     else if (strstr(message, ": error: "))
-        c->status = (fprintf(stderr, "%s\n", message), STATUS_FILES);
+        fprintf(stderr, "%s\n", message);
     else
-        c->status = complain(STATUS_FILES, "%s", message);
+        complain(c->status, "%s", message);
 }

@@ -82,7 +82,6 @@ expect 'unknown precision'        2 'f32 or f64'                          "$adc"
 expect 'unknown level'            2 '0, 1, 2 or 3'                        "$adc" -O4 fit.ad
 expect 'option of another command' 2 "no option of 'adc check'"           "$adc" check -o x fit.ad
 expect 'two models'               2 'one model at a time'                 "$adc" fit.ad wrong.ad
-expect 'output is the model'      2 'overwrite the model'                 "$adc" -o fit.ad fit.ad
 expect 'one name, two forms'      2 'names one file'                      "$adc" --emit=c,exe -o x fit.ad
 expect 'trainer option for adc'   2 "follow '--'"                         "$adc" run fit.ad --epochs 3
 expect 'executable to a pipe'     2 'name it with -o'                     "$adc" build fit.ad -o -
@@ -97,6 +96,44 @@ expect 'no data to specialise'    3 'none.csv'                            "$adc"
 expect 'data of no such name'     2 "no data 'Y'; did you mean"           "$adc" build --data Y=fit.csv fit.ad
 expect 'run writes no file'       2 "no option of 'adc run'"              "$adc" run -o x fit.ad
 expect 'no runtime'               3 'ADC_RUNTIME'                         env ADC_RUNTIME=/none "$adc" build fit.ad
+
+# what was read is not written over, whatever it is called
+mkdir inputs
+cd inputs || exit 1
+cp ../fit.ad ../fit.csv .
+printf 'fn twice(x) = 2 * x\n' >lib.ad
+{ printf 'import "lib.ad"\n'; cat ../fit.ad; } >user.ad
+cp fit.ad bare
+cp fit.csv other.csv
+cp fit.ad fit.c
+cp fit.ad .ad
+cp fit.ad head.h
+ln -s fit.ad link.ad
+cat ./*.* .ad bare >../before
+expect 'output is the model'      2 "writing 'fit.ad' would overwrite the model"  "$adc" -o fit.ad fit.ad
+expect 'by another path'          2 'overwrite the model'                 "$adc" build -o "$PWD/fit.ad" ./fit.ad
+expect 'by a link'                2 'overwrite the model'                 "$adc" -o link.ad fit.ad
+expect 'model without a suffix'   2 'overwrite the model'                 "$adc" build bare
+expect 'model named fit.c'        2 'overwrite the model'                 "$adc" fit.c
+expect 'model named .ad'          2 'overwrite the model'                 "$adc" build .ad
+expect 'model named head.h'       2 'overwrite the model'                 "$adc" --emit=c,header head.h
+expect 'model on standard input'  2 'overwrite the model'                 sh -c '"$1" - -o fit.ad <fit.ad' sh "$adc"
+expect 'output is an import'      2 'a file that the model imports'       "$adc" user.ad -o lib.ad
+expect 'output is the data'       2 'overwrite its data'                  "$adc" build fit.ad -o fit.csv
+expect 'output is data given'     2 'overwrite its data'                  "$adc" build user.ad --data "X=other.csv#a,b" -o other.csv
+expect 'rule is the model'        2 'overwrite the model'                 "$adc" -MD -MF fit.ad fit.ad
+cat ./*.* .ad bare >../after
+holds  'nothing has changed'      cmp -s ../before ../after
+printf 'param  w=1\nloss w^2\n' >fit.ad
+expect 'layout of a link'         0 ''                                    "$adc" fmt -w link.ad
+holds  'is that of the file'      [ -L link.ad -a "$(head -n 1 fit.ad)" = 'param w = 1' ]
+cd .. || exit 1
+rm -r inputs before after
+expect 'no place in /proc'        3 "cannot write '/proc/fit'"            "$adc" build -o /proc/fit fit.ad
+printf 'a,y\n1,2\n' >fewer.csv
+expect 'data without a column'    1 '"b"'                                 "$adc" run fit.ad -- --data fewer.csv
+expect 'data of another length'   1 'n'                                   "$adc" run -D n=3 fit.ad
+rm fewer.csv
 holds  'nothing is left behind'   [ "$(ls -A | tr '\n' ' ')" = 'err fit.ad fit.csv out sub wrong.ad ' ]
 
 # 3. models: status 1, with the place
@@ -109,6 +146,8 @@ expect 'several models'           1 'wrong.ad:3'                          "$adc"
 expect 'unknown define'           1 'nodim'                               "$adc" check -D nodim=3 fit.ad
 expect 'unknown code'             2 "'E9'"                                "$adc" explain E9
 expect 'several codes'            0 'A size is'                           "$adc" explain E0213 E0214
+expect 'a code in lower case'     0 'inner\|last axis'                    "$adc" explain e0203
+expect 'the settings are listed'  0 'on_nan'                              "$adc" explain E0301
 expect 'a warning explained'      0 'mini-batches'                        "$adc" explain -Wbatch-sum
 expect 'unknown warning'          2 "unknown warning 'batchsum'; did you mean 'batch-sum'" "$adc" check -Wbatchsum fit.ad
 expect 'unknown warning off'      2 "unknown warning 'foo'"               "$adc" check -Wno-foo fit.ad
@@ -124,7 +163,7 @@ expect 'C'                        0 ''                                    "$adc"
 holds  'beside us, not the model' [ -s fit.c ]
 expect 'C on standard output'     0 'adrt_main'                           "$adc" -o - fit.ad
 holds  'is the same'              cmp -s out fit.c
-expect 'C from standard input'    0 'adrt_main'                           sh -c '"$1" - <fit.ad' sh "$adc"
+expect 'C from standard input'    0 '^/\* model.c: '                         sh -c '"$1" - <fit.ad' sh "$adc"
 expect 'tokens'                   0 'mse'                                 "$adc" --emit=tokens fit.ad
 expect 'syntax tree'              0 'param'                               "$adc" --emit=ast fit.ad
 expect 'graph'                    0 '%[0-9]'                              "$adc" --emit=graph fit.ad
@@ -135,12 +174,21 @@ expect 'dependencies'             0 '^fit.c: fit.ad$'                     "$adc"
 expect 'dependencies of a target' 0 '^x.o: fit.ad$'                       "$adc" -M -MT x.o fit.ad
 expect 'dependencies beside'      0 ''                                    "$adc" -MD -o g.c fit.ad
 holds  'are in a file'            grep -q '^g.c: fit.ad$' g.d
+expect 'and beside the output'    0 ''                                    "$adc" -MD -MT fit.o -o sub/h.c fit.ad
+holds  'not the target'           [ -s sub/h.d -a ! -e fit.d ]
+expect 'rules that nobody wants'  2 '-MF needs -M or -MD'                 "$adc" -MF x.d fit.ad
+expect 'a target of no rule'      2 '-MT needs -M or -MD'                 "$adc" -MT x.o fit.ad
+expect 'a rule has a target'      0 '^x.o: fit.ad$'                       "$adc" --emit=deps -MT x.o fit.ad
 expect 'dump of a pass'           0 '^; simplify: '                       "$adc" check --dump=simplify fit.ad
 expect 'dump of all'              0 '^; schedule: '                       "$adc" check --dump=all fit.ad
 expect 'passes left out'          0 ''                                    "$adc" check --skip=simplify,fuse --verify fit.ad
 expect 'layout'                   0 '^loss J'                             "$adc" fmt fit.ad
 cp out fmt.ad
 expect 'layout is stable'         0 ''                                    "$adc" fmt --check fmt.ad
+
+printf 'let b=1+2\nlet c = 1 +2*3\n' >tight.ad
+expect 'tight stays tight'        0 '^let b = 1+2$'                       "$adc" fmt tight.ad
+expect 'what is not gets blanks'  0 '^let c = 1 + 2\*3$'                  "$adc" fmt tight.ad
 
 # 5. models that are long
 awk 'BEGIN { printf "metric a = 1"; for (i = 1; i < 9990; i++) printf " + 1"; print "" }' >sum.ad
@@ -160,6 +208,23 @@ expect 'too long'                 1 'ticks.ad:2:10: error: nested too deeply' "$
 # 6. building and running
 expect 'C compiler that is not there' 4 "cannot run the C compiler 'nocc'"    env CC=nocc "$adc" build fit.ad
 expect 'C compiler that fails'    4 'the C compiler failed'               env CC=false "$adc" build fit.ad
+
+# stopped while the C compiler runs: that ends too, and no file is left in the way
+mkdir stopped
+cat >slowcc <<'END'
+#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+: >"$2"
+sh -c 'echo $$ >sleeper; exec sleep 60'
+END
+chmod +x slowcc
+for signal in INT.130 TERM.143; do
+  expect "stopped by ${signal%.*}" "${signal#*.}" '' \
+    env CC=./slowcc TMPDIR="$work/stopped" timeout --preserve-status -s "${signal%.*}" 1 "$adc" build -o stopped/fit fit.ad
+  holds 'leaves nothing'          [ -z "$(ls -A stopped)" ]
+  holds 'and nobody'              sh -c '! grep -qs "^State:.[SR]" "/proc/$(cat sleeper)/status"'
+done
+
 expect 'build'                    0 ''                                    "$adc" build fit.ad
 expect 'trainer'                  0 '^J '                                 ./fit --data fit.csv
 expect 'build with CFLAGS'        0 ''                                    env CFLAGS='-O0 -g' LDFLAGS='-lm' "$adc" build -o fit0 fit.ad
