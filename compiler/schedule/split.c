@@ -16,7 +16,8 @@ typedef struct {
     const Stmt *loop;
     const Ex *test[MOST_TESTS]; int ntests;         /* comparisons of the index with what the loop does not change */
     const Ex *cut[MOST_CUTS]; int ncuts;            /* in order, within the loop's range */
-    Item *scalar[MOST_SCALARS], *own[MOST_SCALARS]; int nscalars;      /* values of one turn, and what they are in the piece */
+    Item *scalar[MOST_SCALARS], *own[MOST_SCALARS]; int nscalars;      /* values of one turn, and what they are in the piece: */
+    const Ex *number[MOST_SCALARS]; bool used[MOST_SCALARS];            /* a number, or a name that something reads */
     int statements;
     bool worth;
     Range range[MOST_AROUND]; Facts facts;          /* of the loops around it and, last, of the piece */
@@ -110,9 +111,12 @@ static const Ex *piece_read(void *data, const Ex *e) {
     Node *node = e->node;
     if (!is_read(e))
         return NULL;
-    for (int k = 0; k < s->nscalars; k++)
-        if (s->scalar[k]->node == node)
+    for (int k = 0; k < s->nscalars; k++) {
+        if (s->scalar[k]->node == e->node && s->number[k])
+            return s->number[k];
+        if (s->scalar[k]->node == e->node)
             node = s->own[k]->node;
+    }
     bool inside = true;
     for (int a = 0; a < e->nargs; a++)
         inside = inside && (e->op == OP_READ || prove_in_range(s->p->ctx, e->arg[a], e->node->axis[a].size, &s->facts));
@@ -127,9 +131,23 @@ static const Ex *in_piece(Split *s, const Ex *e) {
     return ex_rebuild(s->p->ctx, e, piece_read, s);
 }
 
+static bool is_number(const Ex *e) { return e->op == OP_REAL || e->op == OP_INT || e->op == OP_BOOL; }
+
+/* Nothing is left of it: a term that is 0, a value that is a number and that its readers have instead. */
+static bool is_gone(Split *s, const Stmt *st, const Ex *value) {
+    for (int k = 0; st->kind == S_DECLARE && k < s->nscalars; k++)
+        if (s->scalar[k] == st->item) {
+            s->number[k] = is_number(value) ? value : NULL;
+            return s->number[k];
+        }
+    return st->kind == S_ACCUMULATE && st->reduce == R_SUM && is_number(value) && ex_is_number(value, 0);
+}
+
 static void copy_block(Split *s, const Block *from, Block *to) {
     for (const Stmt *st = from->first; st; st = st->next) {
         const Ex *value = in_piece(s, st->value);
+        if (is_gone(s, st, value))
+            continue;
         if (st->kind == S_IF && value->op == OP_BOOL) {
             const Block *taken = ex_is_number(value, 1) ? st->body : st->otherwise;
             if (taken)
@@ -153,6 +171,35 @@ static void copy_block(Split *s, const Block *from, Block *to) {
                 *inner[k] = block_new(s->p->ctx, to, made);
                 copy_block(s, old, *inner[k]);
             }
+    }
+}
+
+static void mark_used(void *data, const Ex *e) {
+    Split *s = data;
+    for (int k = 0; is_read(e) && k < s->nscalars; k++)
+        s->used[k] |= s->own[k]->node == e->node;
+}
+
+/* Values that nothing behind them reads any more go, and branches without a statement. */
+static void drop_unused(Split *s, Block *b) {
+    for (Stmt *st = b ? b->last : NULL, *before; st; st = before) {
+        before = st->prev;
+        drop_unused(s, st->body);
+        drop_unused(s, st->otherwise);
+        bool wanted = st->kind != S_DECLARE && (st->kind != S_IF || st->body->first || (st->otherwise && st->otherwise->first));
+        for (int k = 0; st->kind == S_DECLARE && k < s->nscalars; k++)
+            wanted |= s->own[k] == st->item && s->used[k];
+        if (!wanted) {
+            block_remove(st);
+            continue;
+        }
+        const Ex *part[] = {st->value, st->arg};
+        for (int k = 0; k < 2; k++)
+            if (part[k])
+                ex_visit(part[k], mark_used, s);
+        for (int a = 0; a < MAX_RANK; a++)
+            if (st->index[a])
+                ex_visit(st->index[a], mark_used, s);
     }
 }
 
@@ -192,6 +239,8 @@ static void own_scalars(Split *s, Stmt *piece, bool first) {
             *s->own[k] = *it;
             s->own[k]->node = node;
         }
+        s->number[k] = NULL;
+        s->used[k] = false;
         s->own[k]->block = s->own[k]->done = s->own[k]->declared = piece->body;
     }
 }
@@ -208,6 +257,9 @@ static void cut_loop(Split *s, Stmt *loop) {
         s->range[s->facts.nranges - 1].var = piece->var;
         own_scalars(s, piece, k == 0);
         copy_block(s, loop->body, piece->body);
+        drop_unused(s, piece->body);
+        if (!piece->body->first && (loop->cut || k < s->ncuts))
+            continue;
         block_insert(loop, piece);
         loop->cut = piece;
     }
