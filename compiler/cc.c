@@ -241,7 +241,7 @@ static bool can_make(const char *path)
 static int build_held(Compile *c, BuildKind kind, const char *output, const Hold *hold)
 {
     Arena *arena = c->ctx->arena;
-    const char *temporary = path_temporary(arena, output);
+    const char *target = path_behind(arena, output), *temporary = path_temporary(arena, target);
     char *directory = arena_printf(arena, "%s/adc-XXXXXX", variable("TMPDIR", "/tmp"));
     struct stat s;
     if (stat(output, &s) == 0 && S_ISDIR(s.st_mode))
@@ -252,7 +252,7 @@ static int build_held(Compile *c, BuildKind kind, const char *output, const Hold
         return complain(STATUS_FILES, "cannot make a directory '%s': %s", directory, strerror(errno));
     int status = compile_in(c, directory, kind, temporary, hold);
     rmdir(directory);
-    if (status == STATUS_FINE && rename(temporary, output) != 0)
+    if (status == STATUS_FINE && rename(temporary, target) != 0)
         status = complain(STATUS_FILES, "cannot write '%s': %s", output, strerror(errno));
     if (status != STATUS_FINE)
         unlink(temporary);

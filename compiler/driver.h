@@ -67,6 +67,7 @@ bool pass_is_optional(const char *name);
 const char *path_base(const char *path);                        /* "a/b.ad" -> "b.ad" */
 char *path_stem(Arena *, const char *path);                     /* "a/b.ad" -> "b" */
 char *path_beside(Arena *, const char *path, const char *relative);     /* "a/b.ad", "d/x.csv" -> "a/d/x.csv" */
+const char *path_behind(Arena *, const char *path);        /* of a symbolic link, what it leads to */
 char *path_temporary(Arena *, const char *path);                /* a name in the same directory that nobody uses */
 bool is_file(const char *path);
 bool same_file(const char *a, const char *b);                   /* one file under two names; devices do not count */

@@ -434,10 +434,10 @@ static bool ex_checks(const Ex *e) {
 }
 
 /* Something in it may fault. */
-static bool checks(Ctx *ctx, const Block *b) {
+static bool checks(const Block *b) {
     bool found = false;
     for (const Stmt *s = b ? b->first : NULL; s && !found; s = s->next) {
-        found = ex_checks(s->value) || ex_checks(s->arg) || checks(ctx, s->body) || checks(ctx, s->otherwise);
+        found = ex_checks(s->value) || ex_checks(s->arg) || checks(s->body) || checks(s->otherwise);
         for (int k = 0; s->item && (s->kind == S_ASSIGN || s->kind == S_ACCUMULATE) && k < s->item->node->rank; k++)
             found = found || ex_checks(s->index[k]);
     }
@@ -458,7 +458,7 @@ static void loop(Emit *e, Stmt *s, Source_ context, Out *out) {
         emit_ex(e, ex2(e->ctx, OP_SUB, s->hi, ex_int(e->ctx, 1)), &hi);
         str_add(&head, "for (int64_t %s = %s; %s >= %s; %s--)", s->letter, hi.text, s->letter, lo.text, s->letter);
     } else {
-        bool stops = s->hi->has_read && checks(e->ctx, s->body);       /* how far data want it to run may be very far */
+        bool stops = s->hi->has_read && checks(s->body);       /* how far data want it to run may be very far */
         e->run_used |= stops;
         emit_size(e, s->hi, s->dim, SUM, &hi);
         str_add(&head, "for (int64_t %s = %s; %s < %s%s; %s++)", s->letter, lo.text, s->letter, hi.text,

@@ -62,7 +62,7 @@ void emit_count(Emit *e, const Item *it, Str *out) {
         str_add(out, "%s", k ? " * " : "");
         if (k == 0 && it->nkept > 1 && ex_is_int(a->size, &n))
             str_add(out, "(int64_t)");
-        emit_size(e, a->size, a->dim, k == 0 && it->nkept == 1 ? ANY : UNARY, out);
+        emit_size(e, a->size, a->dim, k == 0 && it->nkept == 1 ? SUM : UNARY, out);
     }
     if (it->nkept == 0)
         str_add(out, "1");

@@ -102,7 +102,7 @@ static bool write_in_place(const char *path, const char *text, size_t n)
 }
 
 /* A link stays one: what it leads to is replaced. */
-static const char *path_behind(Arena *arena, const char *path)
+const char *path_behind(Arena *arena, const char *path)
 {
     struct stat s;
     char *real = lstat(path, &s) == 0 && S_ISLNK(s.st_mode) ? realpath(path, NULL) : NULL;

@@ -33,7 +33,6 @@ Node *whole_scatter(const Node *n, const Ex *e) {
     return e->node;
 }
 
-
 /* ---------------------------------------------------------------- index letters */
 
 static bool letter_taken(const Node *n, const char *name, int upto) {

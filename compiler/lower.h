@@ -128,6 +128,7 @@ bool assert_size(Lower *, const Ex *nonnegative, Span, const char *what);       
 /* lower_reduce.c */
 Val lower_reduce(Lower *, const Ast *);                         /* sum[k in K] body */
 Val call_reduction(Lower *, const Ast *);                       /* sum(x, over = c) */
+Val reduce_axes(Lower *, Reduce, const Val *, const bool *chosen, Span);
 Val reduce_all(Lower *, const Val *, Reduce, Span);
 void known_axes(Lower *, const Ast *over);
 bool axes_of(Lower *, const Ast *over, const Val *, bool *chosen, const char *what);

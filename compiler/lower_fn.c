@@ -163,6 +163,23 @@ static int count_parameters(const Ast *fn, int *needed) {
     return n;
 }
 
+/* An element that was stretched gets the sum of what its copies get. */
+static Val over_stretched(Lower *L, const Val *r, const Val *arg, Span span) {
+    bool chosen[MAX_RANK] = {false}, any = false;
+    const Ex *to[MAX_RANK];
+    int n = 0;
+    for (int j = 0; j < r->rank; j++) {
+        chosen[j] = arg->axis[j].stretch && !r->axis[j].stretch;
+        any |= chosen[j];
+        if (!chosen[j])
+            to[n++] = axis_var(L, r->rank, j);
+    }
+    if (!any)
+        return *r;
+    Val sum = reduce_axes(L, R_SUM, r, chosen, span);
+    return sum.bad ? sum : val_map_axes(L, &sum, to, false);
+}
+
 /* The value with its own reverse rule: a node that keeps what the rule says of its arguments. */
 OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *args, int n) {
     Ctx *ctx = L->ctx;
@@ -213,7 +230,7 @@ OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *ar
         } else {
             for (int j = 0; j < args[k].rank; j++)
                 shape.axis[j] = args[k].axis[j];
-            shape.body = r.body;
+            shape.body = over_stretched(L, &r, &args[k], e->span).body;
             shape.type = T_REAL;
             Val made = fine ? val_let(L, shape, NULL, e->span, NULL) : val_bad();
             rule->arg[rule->n] = args[k].body;
@@ -327,35 +344,29 @@ static int by_place(const Ast *call) {
     return n;
 }
 
-/* Positional arguments first, then by name, then defaults. skip: a name taken care of by the caller ('over'). */
-OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given, const char *skip, int first) {
-    int needed, n = count_parameters(fn->fn, &needed), at = first;
+/* Positional arguments first, then by name, then defaults. */
+OWN_FRAME static bool bind_arguments(Lower *L, const Symbol *fn, const Ast *call, Val *args, bool *given) {
+    int needed, n = count_parameters(fn->fn, &needed), at = 0;
     bool fine = true;
     for (const Ast *a = call->kind == AST_CALL ? call->items : NULL; a; a = a->next) {
         int place = at;
-        if (a->kind == AST_ARG && skip && strcmp(a->text, skip) == 0)
-            continue;
-        if (a->kind == AST_ARG && !parameter(fn->fn, a->text, &place)) {
+        if (a->kind != AST_ARG) {
+            at++;
+        } else if (!parameter(fn->fn, a->text, &place)) {
             unknown_argument(L, a, fn->fn);
             fine = false;
             continue;
         }
-        if (a->kind != AST_ARG && first && at++ < 2 * first && place < first)
-            continue;
-        if (a->kind != AST_ARG && !first)
-            at++;
         if (place >= n) {
             ERR(L, call->span, "E0206", "'%s' takes %d argument%s, not %d", call->text, n, n == 1 ? "" : "s", by_place(call));
             return false;
         }
         if (given[place]) {
-            if (!first || a->kind == AST_ARG) {
-                const Ast *p = fn->fn->items;
-                for (int k = 0; k < place; k++)
-                    p = p->next;
-                ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", p->text, call->text);
-                fine = false;
-            }
+            const Ast *p = fn->fn->items;
+            for (int k = 0; k < place; k++)
+                p = p->next;
+            ERR(L, a->span, "E0206", "argument '%s' of '%s' is given twice", p->text, call->text);
+            fine = false;
             continue;
         }
         args[place] = lower_expr(L, a->kind == AST_ARG ? a->a : a);
@@ -391,7 +402,7 @@ OWN_FRAME Val call_function(Lower *L, Symbol *fn, const Ast *call) {
     Val *args = NEWN(L->ctx, Val, n + 1);               /* not on the stack, where calls within calls would fill it */
     bool given[MAX_ARGS] = {0};
     Node *nodes[MAX_ARGS] = {0};
-    if (!bind_arguments(L, fn, call, args, given, NULL, 0))
+    if (!bind_arguments(L, fn, call, args, given))
         return val_bad();
     int at = 0;
     for (const Ast *a = call->items; a; a = a->next) {

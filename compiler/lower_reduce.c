@@ -258,7 +258,7 @@ static Val without(Lower *L, const Val *v, const bool *take, const Split *s) {
     return r;
 }
 
-static Val reduce_axes(Lower *L, Reduce reduce, const Val *v, const bool *chosen, Span at) {
+Val reduce_axes(Lower *L, Reduce reduce, const Val *v, const bool *chosen, Span at) {
     Split s = split_axes(L, v, chosen);
     return reduce_vars(L, reduce, without(L, v, chosen, &s), s.red, s.n, at);
 }

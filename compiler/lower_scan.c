@@ -176,6 +176,29 @@ static void hint_axes(const Scan *s, const Part *p) {
         hint(ctx, "a step of '%s' is a scalar, as what it starts from; axes are written: let %s[%s, n] from ...", p->let->text, p->let->text, s->index.name);
 }
 
+/* The step has axes that what it starts from lacks, or is wide where that has one element that stretches. */
+static bool grows(const Scan *s, Part *p, const Val *v) {
+    bool wider = p->open && v->rank > p->rest.rank;
+    for (int k = 0; k < v->rank; k++)
+        if (ex_uses_var(v->axis[k].size, s->index.var))     /* no step may be of another length */
+            return false;
+    for (int k = 0; k < v->rank && v->rank == p->rest.rank; k++)
+        wider |= p->rest.axis[k].stretch && !v->axis[k].stretch;
+    if (wider) {
+        p->rest.rank = v->rank;
+        memcpy(p->rest.axis, v->axis, sizeof v->axis);
+    }
+    return wider;
+}
+
+/* Its shape may be another than that of what it starts from. */
+static bool is_open(const Part *p) {
+    bool open = p->open;
+    for (int k = 0; k < p->rest.rank && p->let->from && !p->init.bad; k++)
+        open |= p->rest.axis[k].stretch;
+    return open;
+}
+
 /* One let of the block, at one step; its value becomes a node with t as first axis. */
 static bool lower_part(Scan *s, Part *p) {
     Lower *L = s->L;
@@ -206,15 +229,18 @@ static bool lower_part(Scan *s, Part *p) {
         return p->symbol->defined;
     }
     if (wider_type(v.type, p->type) != p->type) {
-        p->type = v.type;                           /* it starts from an int and becomes real: lower again */
+        p->type = v.type;                           /* it starts from an int, and becomes real: lower again */
         s->grew = true;
         return false;
     }
-    if (p->open && L->guessing && v.rank > p->rest.rank) {
-        p->rest.rank = v.rank;
-        memcpy(p->rest.axis, v.axis, sizeof v.axis);
+    if (L->guessing && grows(s, p, &v))
         return !(s->grew = true);
-    }
+    for (int k = 0; k < v.rank; k++)
+        if (ex_uses_var(v.axis[k].size, s->index.var)) {
+            ERR(L, p->let->span, "E0216", "all steps of '%s' have one shape, and the length of its axis %d depends on '%s'", p->let->text, k, s->index.name);
+            p->symbol->kind = SYM_BAD;
+            return false;
+        }
     Val shape = {0};
     if (v.rank != p->rest.rank) {
         ERR(L, p->let->span, "E0216", "one step of '%s' is %s, but it starts from %s", p->let->text, shape_text(L, &v), shape_text(L, &p->rest));
@@ -261,7 +287,7 @@ static void unwind(Scan *s, Scope *outer) {
     s->L->scope = outer;
 }
 
-static bool any_int(const Scan *s) {
+static bool any_narrow(const Scan *s) {
     for (int k = 0; k < s->n; k++)
         if (s->part[k].let->from && !s->part[k].init.bad && s->part[k].type != T_REAL)
             return true;
@@ -275,7 +301,7 @@ static void settle_types(Scan *s) {
     bool muted = L->muted;
     int asserts = L->graph->asserts.n;
     L->muted = true;
-    for (int rounds = 0; rounds < 2 * s->n + 1 && any_int(s); rounds++) {
+    for (int rounds = 0; rounds < 2 * s->n + 1 && any_narrow(s); rounds++) {
         Type before[128];
         bool changed = false;
         for (int k = 0; k < s->n; k++)
@@ -300,7 +326,7 @@ static void settle_shapes(Scan *s) {
     int asserts = L->graph->asserts.n;
     Type type[128];
     for (int k = 0; k < s->n; k++) {
-        any |= s->part[k].open;
+        any |= is_open(&s->part[k]);
         type[k] = s->part[k].type;
     }
     if (!any)

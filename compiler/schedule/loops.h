@@ -1,7 +1,7 @@
 /* loops.h: the back end's own types, from programs to loops.
  *
  *     Graph -program.c-> Program (items) -recur.c,bounds.c,fuse.c-> fewer items -place.c-> loops
- *           -statements.c-> statements -temps.c-> named values -names.c-> a Loops that emit.c lays out
+ *           -statements.c,split.c-> statements -temps.c,lanes.c-> named values -> a Loops that emit.c lays out
  *
  * A Program is one function of the emitted file. It owns copies of the nodes that it needs, so that every program folds,
  * fuses and contracts by its own uses. An Item is a node that is computed, with the loops it stands in and the place
@@ -167,7 +167,7 @@ void guards_to_bounds(Program *);
 /* fuse.c */
 void fuse_items(Program *);
 
-/* place.c, store.c, statements.c, split.c, temps.c, names.c */
+/* place.c, store.c, statements.c, split.c, temps.c */
 void place_items(Program *);
 void store_items(Program *);
 void lower_items(Program *);

@@ -6,7 +6,7 @@
  *     for i in 0:2*H   y[i] = where(i < H, a[i], b[i - H])     becomes     for i in 0:H     y[i] = a[i]
  *                                                                          for i in H:2*H   y[i] = b[i - H]
  *
- * Only at places whose order is known whatever the sizes; the C does not depend on how large these are. */
+ * Only at places whose order is known. */
 #include "loops.h"
 
 enum { MOST_CUTS = 8, MOST_TESTS = 32, MOST_SCALARS = 16, MOST_STATEMENTS = 48, MOST_AROUND = 2 * MAX_SCOPE };
@@ -16,8 +16,10 @@ typedef struct {
     const Stmt *loop;
     const Ex *test[MOST_TESTS]; int ntests;         /* comparisons of the index with what the loop does not change */
     const Ex *cut[MOST_CUTS]; int ncuts;            /* in order, within the loop's range */
-    Item *scalar[MOST_SCALARS], *own[MOST_SCALARS]; int nscalars;      /* values of one turn, and what they are in the piece: */
-    const Ex *number[MOST_SCALARS]; bool used[MOST_SCALARS];            /* a number, or a name that something reads */
+    Item *scalar[MOST_SCALARS]; int nscalars;       /* values of one turn; in the piece each is */
+    Item *own[MOST_SCALARS];                        /* an item of its own */
+    const Ex *number[MOST_SCALARS];                 /* or a number */
+    bool used[MOST_SCALARS];                        /* that item is read */
     int statements;
     bool worth;
     Range range[MOST_AROUND]; Facts facts;          /* of the loops around it and, last, of the piece */
@@ -53,7 +55,8 @@ static void find_test(void *data, const Ex *e) {
     Ctx *ctx = s->p->ctx;
     const Ex *c, *rest, *one = ex_int(ctx, 1);
     int64_t sign;
-    if ((e->op != OP_LT && e->op != OP_LE && e->op != OP_EQ) || e->arg[0]->type != T_INT || e->arg[1]->type != T_INT || s->ntests == MOST_TESTS)
+    bool equality = e->op == OP_EQ || e->op == OP_NE;
+    if ((e->op != OP_LT && e->op != OP_LE && !equality) || e->arg[0]->type != T_INT || e->arg[1]->type != T_INT || s->ntests == MOST_TESTS)
         return;
     const Ex *d = ex2(ctx, OP_SUB, e->arg[1], e->arg[0]);
     if (!ex_uses_var(d, s->loop->var) || !linear_in(ctx, d, s->loop->var, &c, &rest) || !ex_is_int(c, &sign) || (sign != 1 && sign != -1)
@@ -63,7 +66,7 @@ static void find_test(void *data, const Ex *e) {
     bool behind = e->op == OP_LT ? sign > 0 : e->op == OP_LE && sign < 0;
     s->test[s->ntests++] = e;
     add_cut(s, behind ? ex2(ctx, OP_ADD, at, one) : at);
-    if (e->op == OP_EQ)
+    if (equality)
         add_cut(s, ex2(ctx, OP_ADD, at, one));
 }
 
@@ -133,20 +136,24 @@ static const Ex *in_piece(Split *s, const Ex *e) {
 
 static bool is_number(const Ex *e) { return e->op == OP_REAL || e->op == OP_INT || e->op == OP_BOOL; }
 
-/* Nothing is left of it: a term that is 0, a value that is a number and that its readers have instead. */
-static bool is_gone(Split *s, const Stmt *st, const Ex *value) {
-    for (int k = 0; st->kind == S_DECLARE && k < s->nscalars; k++)
+/* A value of one turn that is a number in this piece: its readers have the number instead. */
+static bool takes_number(Split *s, const Stmt *st, const Ex *value) {
+    for (int k = 0; st->kind == S_DECLARE && is_number(value) && k < s->nscalars; k++)
         if (s->scalar[k] == st->item) {
-            s->number[k] = is_number(value) ? value : NULL;
-            return s->number[k];
+            s->number[k] = value;
+            return true;
         }
+    return false;
+}
+
+static bool adds_nothing(const Stmt *st, const Ex *value) {
     return st->kind == S_ACCUMULATE && st->reduce == R_SUM && is_number(value) && ex_is_number(value, 0);
 }
 
 static void copy_block(Split *s, const Block *from, Block *to) {
     for (const Stmt *st = from->first; st; st = st->next) {
         const Ex *value = in_piece(s, st->value);
-        if (is_gone(s, st, value))
+        if (takes_number(s, st, value) || adds_nothing(st, value))
             continue;
         if (st->kind == S_IF && value->op == OP_BOOL) {
             const Block *taken = ex_is_number(value, 1) ? st->body : st->otherwise;
@@ -209,9 +216,9 @@ static const Ex *decided(const Split *s, const Ex *test) {
     const Ex *d = ex2(ctx, OP_SUB, test->arg[1], test->arg[0]), *one = ex_int(ctx, 1);
     const Ex *more = ex2(ctx, OP_SUB, d, one), *less = ex2(ctx, OP_SUB, ex1(ctx, OP_NEG, d), one);
     bool above = prove_nonnegative(ctx, more, &s->facts), below = prove_nonnegative(ctx, less, &s->facts);         /* d > 0, d < 0 */
-    if (test->op == OP_EQ) {
+    if (test->op == OP_EQ || test->op == OP_NE) {
         bool equal = prove_nonnegative(ctx, d, &s->facts) && prove_nonnegative(ctx, ex1(ctx, OP_NEG, d), &s->facts);
-        return equal ? ex_bool(ctx, true) : above || below ? ex_bool(ctx, false) : test;
+        return equal ? ex_bool(ctx, test->op == OP_EQ) : above || below ? ex_bool(ctx, test->op == OP_NE) : test;
     }
     bool holds = test->op == OP_LT ? above : prove_nonnegative(ctx, d, &s->facts);
     bool fails = test->op == OP_LE ? below : prove_nonnegative(ctx, ex1(ctx, OP_NEG, d), &s->facts);
