@@ -481,6 +481,9 @@ static int facts_of(Ctx *ctx, const Ex *c, const Ex *fact[2]) {
 static bool contradict(Ctx *ctx, const Ex *a, const Ex *b) {
     const Ex *of_a[2], *of_b[2];
     int64_t sum;
+    bool opposite = (a->op == OP_EQ && b->op == OP_NE) || (a->op == OP_NE && b->op == OP_EQ);
+    if (opposite && a->arg[0] == b->arg[0] && a->arg[1] == b->arg[1])
+        return true;
     if (a->op == OP_AND)
         return contradict(ctx, a->arg[0], b) || contradict(ctx, a->arg[1], b);
     if (b->op == OP_AND)
