@@ -3,6 +3,7 @@
  * The models below are compiled by adc's passes and by $CC, loaded, and their gradients compared with central
  * differences of their own loss; what the C looks like (one loop over rows, no size in the text) is checked as text. */
 #define _POSIX_C_SOURCE 200809L
+#include "scratch.h"
 #include "../compiler/schedule/loops.h"
 #include "../runtime/adrt_math.h"
 
@@ -472,8 +473,8 @@ static void tear_down(Bench *b)
 
 START_TEST(gradients_are_differences)
 {
-    char directory[] = "/tmp/check_back_XXXXXX", command[64];
-    ck_assert(mkdtemp(directory) != NULL);
+    char directory[SCRATCH], command[SCRATCH + 8];
+    ck_assert(scratch(directory) != NULL);
     void *library = load_model(models[_i].text, directory);
     const AdModel *m = dlsym(library, "test_model");
     ck_assert(m != NULL);

@@ -7,6 +7,7 @@
  * from central differences, and both sides of <w, J v> = <J' w, v>, where jvp gives the left one. That a row reaches its
  * operation is seen in its graph; an operation without a row fails. */
 #define _XOPEN_SOURCE 700
+#include "scratch.h"
 #include "adc.h"
 
 #include <check.h>
@@ -273,8 +274,8 @@ static void evaluate(const char *directory, int from, int to)
 
 static void evaluate_all(void)
 {
-    char directory[] = "/tmp/check-grad-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    char directory[SCRATCH], command[SCRATCH + 8];
+    ck_assert_ptr_nonnull(scratch(directory));
     for (int k = 0; k < ROWS; k++)
         for (int n = 0; n < 8; n++)
             ((double *)&answer[k])[n] = NAN;

@@ -3,6 +3,7 @@
  *
  * A test calls adrt_main() as a trainer's main() would, in a fresh directory, and reads what it printed and wrote.
  * Reference losses of optimisers are PyTorch's in float64 (2.13, 200 steps, the loss seen by the last of them). */
+#include "scratch.h"
 #include "../runtime/rt.h"
 #include "fake_models.h"
 
@@ -115,8 +116,8 @@ static void write_rows(void)
 
 static void setup(void)
 {
-    char dir[] = "/tmp/adc-train-XXXXXX";
-    ck_assert(mkdtemp(dir) != NULL && chdir(dir) == 0);
+    char dir[SCRATCH];
+    ck_assert(scratch(dir) != NULL && chdir(dir) == 0);
     write_rows();
 }
 

@@ -7,6 +7,7 @@
  * Every case runs in a process of its own, with a directory of its own, and answers with one line why it does not hold,
  * or nothing; what it allocates goes with the process. ROOT/run.py does the same with Python alone. */
 #define _XOPEN_SOURCE 700
+#include "scratch.h"
 #include "rt.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -696,7 +697,7 @@ int main(int argc, char **argv)
 {
     Settings s;
     Cases cases = {0};
-    char made[] = "/tmp/conformance-XXXXXX";
+    char made[SCRATCH];
     if (!read_settings(&s, argc, argv)) {
         fprintf(stderr, "usage: conformance ADC ROOT [--only good|bad] [--passes agree] [--jobs N] [--shard K/N] [--keep DIR] [NAME ...]\n");
         return 2;
@@ -705,7 +706,7 @@ int main(int argc, char **argv)
     s.root = realpath(s.root, NULL);
     if (s.keep)
         make_directories(text_of("%s", s.keep));
-    const char *top = s.keep ? realpath(s.keep, NULL) : mkdtemp(made);
+    const char *top = s.keep ? realpath(s.keep, NULL) : scratch(made);
     if (!s.adc || !s.root || !top) {
         fprintf(stderr, "conformance: no such file or directory\n");
         return 2;

@@ -7,27 +7,27 @@
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include "scratch.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
-static char home[] = "/tmp/adrt-check-XXXXXX";
+static char home[SCRATCH];
 
 static inline void enter(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(home));
+    ck_assert_ptr_nonnull(scratch(home));
     ck_assert_int_eq(chdir(home), 0);
 }
 
 static inline void leave(void)
 {
     ck_assert_int_eq(chdir("/"), 0);
-    char command[64];
+    char command[SCRATCH + 8];
     snprintf(command, sizeof command, "rm -r %s", home);
     ck_assert_int_eq(system(command), 0);
-    strcpy(home, "/tmp/adrt-check-XXXXXX");
 }
 
 static inline void put(const char *path, const void *bytes, size_t n)

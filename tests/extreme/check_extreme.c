@@ -7,6 +7,7 @@
  * built by $CC, loaded and run. Value and first derivative agree within 4 ulp where the result is a normal number, the
  * second derivative to 1e-13; where the true value is finite there is no nan or inf. Rows named in the file of exceptions
  * ("expression;argument;order") may be off, and must be: one that holds is reported, so that the list stays true. */
+#include "../scratch.h"
 #include "adc.h"
 #include "adrt.h"
 
@@ -135,7 +136,7 @@ static bool compile(const Str *text, Str *code) {
 }
 
 static const AdModel *load_model(const Str *code, char *directory) {
-    char path[256], command[1024];
+    char path[SCRATCH + 16], command[1024];
     const char *cc = getenv("CC"), *flags = getenv("CFLAGS");
     snprintf(path, sizeof path, "%s/extreme.c", directory);
     FILE *f = fopen(path, "w");
@@ -216,7 +217,7 @@ static bool excepted(Exceptions *e, const Row *r, int order) {
 }
 
 int main(int argc, char **argv) {
-    static char directory[] = "/tmp/adc_extreme_XXXXXX";
+    static char directory[SCRATCH];
     Table t = {.arena = arena_new()};
     Exceptions e = {.arena = t.arena};
     Str text = {0}, code = {0};
@@ -229,7 +230,7 @@ int main(int argc, char **argv) {
     if (argc > 3 && strcmp(argv[2], "--exceptions") == 0)
         read_exceptions(&e, argv[3]);
     write_model(&t, &text);
-    const AdModel *m = mkdtemp(directory) && compile(&text, &code) ? load_model(&code, directory) : NULL;
+    const AdModel *m = scratch(directory) && compile(&text, &code) ? load_model(&code, directory) : NULL;
     if (!m) {
         fprintf(stderr, "check_extreme: no model, see %s\n", directory);
         return 1;
@@ -253,7 +254,7 @@ int main(int argc, char **argv) {
             printf("%s;%s;%d holds by now: no exception is needed\n", e.at.at[i].text, e.at.at[i].argument, e.at.at[i].order);
             stale++;
         }
-    char command[100];
+    char command[SCRATCH + 8];
     snprintf(command, sizeof command, "rm -rf %s", directory);
     if (system(command) != 0)
         fprintf(stderr, "cannot remove %s\n", directory);

@@ -4,6 +4,7 @@
  *     check_random 0 SEED --file MODEL.ad             one model, with every pass on and off
  *
  * N models, in batches that one run of the C compiler takes; what fails is made as small as possible and printed. */
+#include "../scratch.h"
 #include "gen.h"
 #include "judge.h"
 #include "shrink.h"
@@ -161,7 +162,7 @@ static int judge_file(Options *o, const char *path) {
 
 int main(int argc, char **argv) {
     const char *path = NULL;
-    static char directory[] = "/tmp/adc_random_XXXXXX";
+    static char directory[SCRATCH];
     Options o = {.n = 100, .first = 1, .share = 10, .skips = 5, .size = 5, .most_failures = 5};
     o.strict_flags = "-std=c11 -O1 -shared -fPIC -Wall -Wextra -Wshadow -Wconversion -Werror";
     o.tools.cc = "gcc -O0";
@@ -189,13 +190,13 @@ int main(int argc, char **argv) {
     if (!o.tools.include)
         o.tools.include = ADC_RUNTIME_INCLUDE;
     o.strict.include = o.tools.include;
-    o.tools.directory = o.strict.directory = mkdtemp(directory);
+    o.tools.directory = o.strict.directory = scratch(directory);
     if (!o.tools.directory)
         return 3;
     if (path)
         return judge_file(&o, path);
     run(&o);
-    char command[100];
+    char command[SCRATCH + 8];
     snprintf(command, sizeof command, "rm -rf %s", directory);
     if (o.count[C_ERROR] == 0 && system(command) != 0)
         fprintf(stderr, "cannot remove %s\n", directory);

@@ -182,8 +182,10 @@ void compile_case(Case *c) {
     ctx->options.level = 2;
     ctx->options.keep = c->skip & RECOMPUTE ? 1 : 0;
     fflush(stderr);
-    int saved = dup(2), null = open("/tmp/adc_random_stderr", O_RDWR | O_CREAT | O_TRUNC, 0644), signo;
-    dup2(null, 2);
+    FILE *aside = tmpfile();                /* what a crash says; of this process alone */
+    int saved = dup(2), signo;
+    if (aside)
+        dup2(fileno(aside), 2);
     airborne = 1;
     alarm(10);
     if ((signo = sigsetjmp(landing, 1)) == 0)
@@ -195,7 +197,7 @@ void compile_case(Case *c) {
     close(saved);
     if (signo) {
         char said[300] = "";
-        ssize_t n = pread(null, said, sizeof said - 1, 0);
+        ssize_t n = aside ? pread(fileno(aside), said, sizeof said - 1, 0) : 0;
         (void)n;
         char message[400];
         snprintf(message, sizeof message, "signal %d: %s", signo, said);
@@ -205,7 +207,8 @@ void compile_case(Case *c) {
             verdict(c, REJECTED, first_error(ctx, c->arena));
         ctx_free(ctx);                  /* after a crash its memory is left as it is */
     }
-    close(null);
+    if (aside)
+        fclose(aside);
 }
 
 bool write_case(const Case *c, const Tools *t) {
