@@ -138,6 +138,8 @@ typedef struct {                                                /* what is known
 bool prove_nonnegative(Ctx *, const Ex *, const Facts *);       /* of an int expression, for all dims >= 1 */
 bool prove_in_range(Ctx *, const Ex *index, const Ex *size, const Facts *);    /* 0 <= index < size */
 bool prove_equal(Ctx *, const Ex *, const Ex *);                /* sizes: equality of normal forms */
+bool compares_ints(const Ex *);                                 /* == != < <= of ints, the tests that can be proved */
+const Ex *prove_test(Ctx *, const Ex *test, const Facts *);     /* true or false where the facts decide it, else itself */
 bool linear_in(Ctx *, const Ex *, int var, const Ex **coefficient, const Ex **rest);    /* e = coefficient * var + rest */
 const Ex *upper_bound(Ctx *, const Ex *, const Facts *);        /* without the facts' variables, or NULL */
 const Ex *lower_bound(Ctx *, const Ex *, const Facts *);

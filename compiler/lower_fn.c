@@ -248,26 +248,46 @@ OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *ar
     return fine ? out : val_bad();
 }
 
+/* A call may be expanded: no recursion, and not too many. */
+static bool may_expand(Lower *L, const Symbol *fn, const Ast *call) {
+    const char *name = fn->fn->text;
+    if (fn->wrong)
+        return false;
+    if (fn->expanding) {
+        ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", name);
+        return false;
+    }
+    if (L->exhausted)                               /* said once */
+        return false;
+    bool deep = L->depth > MAX_DEPTH, many = ++L->expansions > MAX_EXPANSIONS;
+    if (deep)
+        ERR(L, call->span, "E0219", "functions stand in functions more than %d deep at '%s'", MAX_DEPTH, name);
+    else if (many)
+        ERR(L, call->span, "E0219", "functions are expanded more than %d times at '%s'", MAX_EXPANSIONS, name);
+    L->exhausted = (deep || many) && !L->muted;
+    return !deep && !many;
+}
+
+/* The name of an argument stands for v. keep: as a node, of which the body takes a derivative or has a rule. */
+static Val bind_argument(Lower *L, const Ast *def, const Ast *arg, Val v, Node *node, const Ast *call, bool keep) {
+    bool guess = L->guessing && !v.bad && v.rank == 0 && guess_axes(L, arg, &v);
+    if (!v.bad && arg->bracketed && !guess && !bind_sizes(L, def, arg, &v, call))
+        v = val_bad();
+    if (keep && !v.bad && v.type == T_INT && differentiates_in(def, arg->text))
+        v = val_cast(L, v, T_REAL);
+    bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
+    if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body)))
+        v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
+    local(L, arg->text, arg->name_span, v, node);
+    return v;
+}
+
 /* Lowers the body for these arguments. given[k]: argument k was passed; otherwise its default is taken. */
 Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *given, Node *const *nodes, int n) {
     Ctx *ctx = L->ctx;
     const Ast *def = fn->fn;
-    if (fn->wrong)
+    if (!may_expand(L, fn, call))
         return val_bad();
-    if (fn->expanding) {
-        ERR(L, call->span, "E0219", "'%s' calls itself: functions are expanded, so there is no recursion", def->text);
-        return val_bad();
-    }
-    if (L->exhausted)                               /* said once */
-        return val_bad();
-    if (++L->expansions > MAX_EXPANSIONS || L->depth > MAX_DEPTH) {
-        if (L->depth > MAX_DEPTH)
-            ERR(L, call->span, "E0219", "functions stand in functions more than %d deep at '%s'", MAX_DEPTH, def->text);
-        else
-            ERR(L, call->span, "E0219", "functions are expanded more than %d times at '%s'", MAX_EXPANSIONS, def->text);
-        L->exhausted = !L->muted;
-        return val_bad();
-    }
     Scope *scope = NEW(ctx, Scope), *before = L->scope;
     Span site = L->std_call;
     bool enters_std = fn->module->is_std && !(L->scope ? L->scope->module->is_std : L->module->is_std);
@@ -280,28 +300,18 @@ Val expand(Lower *L, Symbol *fn, const Ast *call, const Val *args, const bool *g
     bool keep = def->vjp || differentiates(def->a);
     for (const Ast *s = def->clauses; s; s = s->next)
         keep |= differentiates(s);
-    int needed;
+    int needed, k = 0;
     Val *bound = NEWN(ctx, Val, count_parameters(def, &needed) + 1);
     bool fine = true;
-    int k = 0;
-    for (int late = 0; late <= L->guessing; late++) {
+    for (int late = 0; late <= L->guessing; late++) {       /* what is guessed by the sizes that the others tell */
         k = 0;
         for (const Ast *arg = def->items; arg; arg = arg->next, k++) {
             Val v = k < n && (!given || given[k]) ? args[k] : arg->a ? lower_expr(L, arg->a) : val_bad();
-            Node *node = nodes && k < n ? nodes[k] : NULL;
             bool guess = L->guessing && !v.bad && v.rank == 0 && arg->items;
-            if (guess != late)
-                continue;
-            if (!v.bad && arg->bracketed && !(guess && guess_axes(L, arg, &v)) && !bind_sizes(L, def, arg, &v, call))
-                v = val_bad();
-            if (keep && !v.bad && v.type == T_INT && differentiates_in(def, arg->text))
-                v = val_cast(L, v, T_REAL);
-            bool size = v.type == T_INT && v.rank == 0 && !v.bad && !v.body->has_var && !v.body->has_read;      /* stays an expression of dims */
-            if (!v.bad && !size && (keep ? v.type == T_REAL : !trivial(v.body)))
-                v = keep ? val_let(L, v, arg->text, call->span, &node) : val_shared(L, v, arg->text, call->span, &node);
-            bound[k] = v;
-            fine &= !v.bad;
-            local(L, arg->text, arg->name_span, v, node);
+            if (guess == late) {
+                bound[k] = bind_argument(L, def, arg, v, nodes && k < n ? nodes[k] : NULL, call, keep);
+                fine &= !bound[k].bad;
+            }
         }
     }
     Val value = val_bad();

@@ -247,6 +247,27 @@ bool prove_in_range(Ctx *ctx, const Ex *index, const Ex *size, const Facts *fact
     return prove(&p, index) && prove(&p, minus1(ctx, minus(ctx, size, index)));
 }
 
+bool compares_ints(const Ex *e) {
+    bool compares = e->op == OP_LT || e->op == OP_LE || e->op == OP_EQ || e->op == OP_NE;
+    return compares && e->arg[0]->type == T_INT && e->arg[1]->type == T_INT;
+}
+
+const Ex *prove_test(Ctx *ctx, const Ex *test, const Facts *facts) {
+    Prover p;
+    start(&p, ctx, facts);
+    const Ex *up = minus(ctx, test->arg[1], test->arg[0]), *down = ex1(ctx, OP_NEG, up);
+    bool less = prove(&p, minus1(ctx, up)), more = !less && prove(&p, minus1(ctx, down));
+    bool not_more = less || (!more && prove(&p, up)), not_less = more || (!less && prove(&p, down));
+    bool yes, no;
+    switch (test->op) {
+    case OP_LT: yes = less, no = not_less; break;
+    case OP_LE: yes = not_more, no = more; break;
+    case OP_EQ: yes = not_more && not_less, no = less || more; break;
+    default: yes = less || more, no = not_more && not_less; break;
+    }
+    return yes || no ? ex_bool(ctx, yes) : test;
+}
+
 /* Removes the facts' variables and bounded atoms from e, upwards or downwards. */
 static const Ex *extreme(Ctx *ctx, const Ex *e, const Facts *facts, bool up) {
     Prover p;

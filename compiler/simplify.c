@@ -32,27 +32,13 @@ static const Ex *see_through(void *data, GraphMap *m, const Ex *read) {
 
 typedef struct { Ctx *ctx; Facts facts; const Ex *from[64], *to[64]; int n; } Decide;
 
-static bool never_negative(Decide *d, const Ex *e) { return prove_nonnegative(d->ctx, e, &d->facts); }
-
 static void decide(void *data, const Ex *e) {
     Decide *d = data;
-    Ctx *ctx = d->ctx;
-    bool compares = e->op == OP_LT || e->op == OP_LE || e->op == OP_EQ || e->op == OP_NE;
-    if (!compares || e->arg[0]->type != T_INT || e->arg[1]->type != T_INT || !e->has_var || e->has_read || d->n == 64)
-        return;
-    const Ex *one = ex_int(ctx, 1), *up = ex2(ctx, OP_SUB, e->arg[1], e->arg[0]), *down = ex1(ctx, OP_NEG, up);
-    bool below = never_negative(d, ex2(ctx, OP_SUB, up, one)), above = never_negative(d, ex2(ctx, OP_SUB, down, one));
-    bool apart = below || above, yes, no;
-    switch (e->op) {
-    case OP_LT: yes = below, no = above || never_negative(d, down); break;
-    case OP_LE: yes = below || never_negative(d, up), no = above; break;
-    case OP_EQ: yes = false, no = apart; break;
-    default: yes = apart, no = false; break;
-    }
-    if (!yes && !no)
+    const Ex *to = compares_ints(e) && e->has_var && !e->has_read && d->n < 64 ? prove_test(d->ctx, e, &d->facts) : e;
+    if (to == e)
         return;
     d->from[d->n] = e;
-    d->to[d->n++] = ex_bool(ctx, yes);
+    d->to[d->n++] = to;
 }
 
 static const Ex *decided(void *data, GraphMap *m, const Node *n, const Ex *body) {

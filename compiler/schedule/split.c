@@ -56,7 +56,7 @@ static void find_test(void *data, const Ex *e) {
     const Ex *c, *rest, *one = ex_int(ctx, 1);
     int64_t sign;
     bool equality = e->op == OP_EQ || e->op == OP_NE;
-    if ((e->op != OP_LT && e->op != OP_LE && !equality) || e->arg[0]->type != T_INT || e->arg[1]->type != T_INT || s->ntests == MOST_TESTS)
+    if (!compares_ints(e) || s->ntests == MOST_TESTS)
         return;
     const Ex *d = ex2(ctx, OP_SUB, e->arg[1], e->arg[0]);
     if (!ex_uses_var(d, s->loop->var) || !linear_in(ctx, d, s->loop->var, &c, &rest) || !ex_is_int(c, &sign) || (sign != 1 && sign != -1)
@@ -210,21 +210,6 @@ static void drop_unused(Split *s, Block *b) {
     }
 }
 
-/* Whether a test holds all over the piece; itself where that is not known. */
-static const Ex *decided(const Split *s, const Ex *test) {
-    Ctx *ctx = s->p->ctx;
-    const Ex *d = ex2(ctx, OP_SUB, test->arg[1], test->arg[0]), *one = ex_int(ctx, 1);
-    const Ex *more = ex2(ctx, OP_SUB, d, one), *less = ex2(ctx, OP_SUB, ex1(ctx, OP_NEG, d), one);
-    bool above = prove_nonnegative(ctx, more, &s->facts), below = prove_nonnegative(ctx, less, &s->facts);         /* d > 0, d < 0 */
-    if (test->op == OP_EQ || test->op == OP_NE) {
-        bool equal = prove_nonnegative(ctx, d, &s->facts) && prove_nonnegative(ctx, ex1(ctx, OP_NEG, d), &s->facts);
-        return equal ? ex_bool(ctx, test->op == OP_EQ) : above || below ? ex_bool(ctx, test->op == OP_NE) : test;
-    }
-    bool holds = test->op == OP_LT ? above : prove_nonnegative(ctx, d, &s->facts);
-    bool fails = test->op == OP_LE ? below : prove_nonnegative(ctx, ex1(ctx, OP_NEG, d), &s->facts);
-    return holds ? ex_bool(ctx, true) : fails ? ex_bool(ctx, false) : test;
-}
-
 static void loops_around(Split *s) {
     const Stmt *around[MOST_AROUND];
     int n = 0;
@@ -259,7 +244,7 @@ static void cut_loop(Split *s, Stmt *loop) {
         Stmt *piece = loop_make(s->p, loop->in, lo, hi, loop->letter, loop->dim);
         s->range[s->facts.nranges - 1] = (Range){loop->var, lo, hi};
         for (int t = 0; t < s->ntests; t++)
-            s->to[t] = decided(s, s->test[t]);
+            s->to[t] = prove_test(s->p->ctx, s->test[t], &s->facts);
         s->var = piece->var;
         s->range[s->facts.nranges - 1].var = piece->var;
         own_scalars(s, piece, k == 0);
