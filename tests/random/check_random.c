@@ -10,6 +10,8 @@
 #include "shrink.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -187,6 +189,8 @@ int main(int argc, char **argv) {
         else if (place++ == 0) o.n = atol(argv[i]);
         else o.first = strtoull(argv[i], NULL, 10);
     }
+    mallopt(M_MMAP_THRESHOLD, INT_MAX);         /* tapes are large and short-lived: their pages are kept for the next */
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
     if (!o.tools.include)
         o.tools.include = ADC_RUNTIME_INCLUDE;
     o.strict.include = o.tools.include;

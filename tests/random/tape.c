@@ -10,7 +10,7 @@
 
 #include <float.h>
 
-enum { LONGEST = 1000000 };
+enum { LONGEST = 300000 };
 
 static const long double two_over_root_pi = 1.128379167095512573896158903121545172L;
 
