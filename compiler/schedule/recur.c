@@ -275,7 +275,12 @@ void recurrence_storage(Program *p) {
             Item *it = p->order.at[i];
             if (in_loop(it, state->path[state->nring - 1]))
                 continue;
-            node_rewrite(p->ctx, it->node, read_last, &(Last){p, prev, last, axis});
+            Last l = {p, prev, last, axis};
+            node_rewrite(p->ctx, it->node, read_last, &l);
+            for (int d = 0; d < it->depth; d++) {               /* a state may say how far a loop goes */
+                it->path[d]->lo = ex_rebuild(p->ctx, it->path[d]->lo, read_last, &l);
+                it->path[d]->hi = ex_rebuild(p->ctx, it->path[d]->hi, read_last, &l);
+            }
             item_reads(p, it);
         }
     }

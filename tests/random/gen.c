@@ -794,25 +794,48 @@ static void let_recurrence(Gen *g, int depth) {
         add_value(g, name, T_REAL, matrix(T, H), NULL);
 }
 
-static void let_scan(Gen *g, int depth) {
-    const char *T = any_dim(g), *H = any_dim(g), *t = fresh(g, "i"), *j = fresh(g, "i"), *p = fresh(g, "h"), *q = fresh(g, "h"), *r = fresh(g, "h");
-    bool third = chance(g, 50);
+/* A state of labels, or of bools. */
+static void let_counter(Gen *g, int depth) {
+    const char *name = fresh(g, "c"), *T = any_dim(g), *H = any_dim(g), *L = any_dim(g), *t = fresh(g, "i"), *j = fresh(g, "i"), *e = NULL;
+    bool truth = chance(g, 35);
+    Sizes none = {0};
     g->var[g->nvars++] = (Var){t, T, false};
-    const char *whole = scalar(g, depth - 1);
+    g->var[g->nvars++] = (Var){j, H, false};
+    const char *c = say(g, "%s[%s-1, %s]", name, t, index_into(g, H, 1)), *test = condition(g, &none, depth), *k = some_int(g, depth);
+    switch (below(g, 3)) {
+    case 0: e = truth ? say(g, "where(%s, not %s, %s)", test, c, c) : say(g, "where(%s, (%s + 1) %% %s, %s)", test, c, L, c); break;
+    case 1: e = truth ? say(g, "%s or (%s)", c, test) : say(g, "max(%s, %s %% %s)", c, k, L); break;
+    default: e = truth ? say(g, "not (%s and (%s))", c, test) : say(g, "(2 * %s + %s) %% %s", c, k, L); break;
+    }
+    const char *from = truth ? chance(g, 50) ? "false" : "true" : chance(g, 50) ? "0" : say(g, "%s - 1", L);
+    line(g, say(g, "let %s[%s in %s, %s in %s] from %s = %s", name, t, T, j, H, from, e));
+    g->nvars = 0;
+    add_value(g, name, truth ? T_BOOL : T_INT, matrix(T, H), truth ? NULL : L);
+}
+
+static void let_scan(Gen *g, int depth) {
+    const char *T = any_dim(g), *H = any_dim(g), *t = fresh(g, "i"), *j = fresh(g, "i"), *p = fresh(g, "h"), *q = fresh(g, "h"), *r = fresh(g, "h"), *c = fresh(g, "c");
+    bool third = chance(g, 50), counts = chance(g, 40);
+    g->var[g->nvars++] = (Var){t, T, false};
+    const char *whole = scalar(g, depth - 1), *step = some_int(g, depth - 1);
     g->var[g->nvars++] = (Var){j, H, false};
     const char *a = scalar(g, depth - 1), *b = scalar(g, depth - 1), *from = literal(g);
     line(g, say(g, "scan %s in %s {", t, T));
+    if (counts)                                             /* steps of ints, which say where another state is read */
+        line(g, say(g, "    let %s[%s] from 0 = (%s[%s-1] + %s) %% %s", c, t, c, t, step, H));
     if (third)
         line(g, say(g, "    let %s[%s] from 0.5 = tanh(%s + 0.7 * %s[%s-1] + %s[%s-1, 0])", r, t, whole, r, t, q, t));
     line(g, say(g, "    let %s[%s, %s in %s] = tanh(%s + %s[%s-1, %s])", p, t, j, H, a, q, t, j));
     line(g, say(g, "    let %s[%s, %s in %s] from %s = sigmoid(%s) * %s[%s-1, %s] + 0.5 * %s[%s, %s]%s", q, t, j, H, from, b, q, t, j, p, t,
-                chance(g, 60) ? j : say(g, "%s - 1 - %s", H, j), third ? say(g, " + %s[%s]", r, t) : ""));
+                counts ? say(g, "%s[%s]", c, t) : chance(g, 60) ? j : say(g, "%s - 1 - %s", H, j), third ? say(g, " + %s[%s]", r, t) : ""));
     line(g, "}");
     g->nvars = 0;
     add_value(g, p, T_REAL, matrix(T, H), NULL);
     add_value(g, q, T_REAL, matrix(T, H), NULL);
     if (third)
         add_value(g, r, T_REAL, vector(T), NULL);
+    if (counts)
+        add_value(g, c, T_INT, vector(T), H);
 }
 
 /* The last statements: what is learnt from, and what is looked at. <w, J v> and <J' w, v> are two metrics. */
@@ -850,10 +873,11 @@ char *generate(Arena *arena, uint64_t seed, int statements) {
         function(&g);
     for (int k = 0; k < statements; k++) {
         int depth = 1 + below(&g, 3);
-        switch (below(&g, 8)) {
+        switch (below(&g, 9)) {
         case 0: case 1: case 2: let_array(&g, depth); break;
         case 3: case 4: case 5: let_indexed(&g, depth + 1); break;
         case 6: let_recurrence(&g, depth); break;
+        case 7: let_counter(&g, depth); break;
         default: let_scan(&g, depth); break;
         }
     }

@@ -555,8 +555,6 @@ static const Env *recur(Interp *I, const Ast *range, const Ast *lets, bool one, 
         e->has_from = let->from != NULL;
         if (let->from)
             e->from = eval(I, let->from, env);
-        if (let->from)
-            e->from = val_real(I, &e->from);
         inner = state[count++] = e;
     }
     for (int64_t t = 0; t < steps; t++) {
@@ -565,9 +563,11 @@ static const Env *recur(Interp *I, const Ast *range, const Ast *lets, bool one, 
             const Env *here = bind(I, inner, range->text, val_int(I, t));
             Val v = let->items->next && let->items->next->kind == AST_IN ? comprehension(I, let->items->next, let->a, here)
                                                                         : eval(I, let->a, here);
-            if (let->from)
-                v = val_real(I, &v);
             Env *e = state[k];
+            if (let->from && e->from.type != v.type) {
+                v = val_real(I, &v);
+                e->from = val_real(I, &e->from);
+            }
             if (let->from && e->from.rank < v.rank)
                 e->from = spread(I, &e->from, &v);
             if (!e->sized) {
