@@ -247,6 +247,13 @@ static void prepare_stmt(Share *s, Stmt *st) {
             temp_new(s, st->value, st->in)->item = st->item;
         return;
     }
+    if (st->kind == S_SET && st->value->op != OP_WHERE && !is_name(s->p, st->value) && !temp_find(s->p, st->value, st->in)) {
+        room(s, st->value);
+        if (home_of(s, st->value, st->in)->loops == st->in->loops) {
+            prepare_parts(s, st->value, st, false);     /* all of its branch: it needs no second name */
+            return;
+        }
+    }
     int n = stmt_parts(st, part);
     for (int k = 0; k < n; k++)
         prepare(s, part[k], st, false);
