@@ -1,9 +1,10 @@
 /* lower.c: statements. In: the syntax tree. Out: the graph, with data, params, hypers, losses, metrics and outputs.
  *
  * One walk does names, kinds, shapes and types, so every mistake beyond syntax is found here or in the files that this
- * one calls: lower_decl.c and lower_let.c for statements, lower_expr.c and its kin for expressions. A name whose declaration failed stays known as SYM_BAD and silences what follows from it. The order of
- * statements is the order of declaration: a name is visible from its statement on, and a function sees what stood above
- * it. The library is a module like an imported file. */
+ * one calls: lower_decl.c and lower_let.c for statements, lower_expr.c and its kin for expressions. A name whose
+ * declaration failed stays known as SYM_BAD and silences what follows from it. The order of statements is the order of
+ * declaration: a name is visible from its statement on, and a function sees what stood above it. The library is a module
+ * like an imported file. */
 #define _XOPEN_SOURCE 700                   /* realpath */
 #include "lower.h"
 #include "front.h"

@@ -4,9 +4,9 @@
  *         for each batch        loss and gradient (emitted), test of the loss, optimiser
  *         validation, history, patience, tol
  *
- * The loop makes no system call and, after its first steps, allocates nothing: the clock is read every few milliseconds and times in between are
- * interpolated. The loss of an epoch is the mean over its batches, each taken before its update, so with full batches
- * epoch 1 shows the loss of the initial params. The best params are those at which the lowest such loss (or validation
+ * The loop makes no system call and, after its first steps, allocates nothing: the clock is read every few milliseconds
+ * and times in between are interpolated. The loss of an epoch is the mean over its batches, each taken before its
+ * update, so with full batches epoch 1 shows the loss of the initial params. The best params are those at which the lowest such loss (or validation
  * loss) was seen: they are what a run that diverges, or runs out of patience, ends with. */
 #include "rt.h"
 
