@@ -95,6 +95,13 @@ static bool is_exact(TapeOp op, long double v) {
         && (long double)(double)v == v && fabsl(v) < 1e6L && rintl(v * 1024) == v * 1024;
 }
 
+/* The size of the terms of a sum that is 0. */
+static double cancelled(const Tape *t, Cell c) {
+    while (c.op == K_COPY || c.op == K_NEG)
+        c = t->cell.at[c.a];
+    return (c.op == K_ADD || c.op == K_SUB) && !(fabsl(c.value) > 0) ? fabs((double)t->cell.at[c.a].value) : 0;
+}
+
 int tape_op(Tape *t, TapeOp op, int a, int b) {
     Cell x = t->cell.at[a], y = b >= 0 && op != K_POLYGAMMA ? t->cell.at[b] : (Cell){.value = b};
     long double v = value_of(op, x.value, y.value);
@@ -105,6 +112,9 @@ int tape_op(Tape *t, TapeOp op, int a, int b) {
         error += y.error * slope(op, 1, (double)x.value, (double)y.value, (double)v);
     if (op == K_MUL)
         error += x.error * y.error;     /* all there is of a square at 0 */
+    if (op == K_MUL)                    /* a factor may go into a sum: 0 exactly here, rounded terms there */
+        error += DBL_EPSILON * ((y.error > 0 ? cancelled(t, x) * fabs((double)y.value) : 0)
+                                + (x.error > 0 ? cancelled(t, y) * fabs((double)x.value) : 0));
     if (op == K_POW && y.value > 1)
         error += pow(x.error, (double)y.value);
     if (x.error > 0 || y.error > 0 || !is_exact(op, v))
