@@ -121,6 +121,8 @@ int tape_op(Tape *t, TapeOp op, int a, int b) {
         error += fabs((double)v) * DBL_EPSILON * (op <= K_NEG ? 0.5 : op >= K_POW ? 8 : 2);
     if (op == K_COPY || op == K_NEG)
         error = x.error;
+    if (isnan(error))
+        error = INFINITY;
     return push(t, (Cell){op, a, b, v, error});
 }
 
