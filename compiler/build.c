@@ -105,7 +105,7 @@ static void guard_reads(const Builder *b, Build *n, const bool *used, bool from_
         full[(*count)++] = (Range){x->var, below ? ex_int(ctx, 0) : lo ? lo : x->lo, hi ? hi : x->hi};
     }
     for (int k = 0; k < n->rank; k++) {
-        const Ex *size = n->axis[k].size, *most = size->has_var ? upper_bound(ctx, size, &outer) : size;
+        const Ex *size = n->axis[k].size, *most = made_of_dims(size) ? size : upper_bound(ctx, size, &outer);
         any |= !made_of_dims(size);
         full[(*count)++] = (Range){n->axis_var[k], ex_int(ctx, 0), most ? most : size};
     }
@@ -170,7 +170,7 @@ static void note_axis(void *data, const Ex *e) {
 static const Ex *full_size(const Builder *b, const Ex *size, int var, const Build *n, bool *beyond) {
     Range range[MAX_SCOPE];
     Facts facts = outer_facts(b, range);
-    const Ex *full = size->has_var ? upper_bound(b->ctx, size, &facts) : size;
+    const Ex *full = made_of_dims(size) ? size : upper_bound(b->ctx, size, &facts);
     Hull h = {.ctx = b->ctx, .var = var};
     if (made_of_dims(full))
         return full;

@@ -455,6 +455,16 @@ const Ex *ex_where(Ctx *ctx, const Ex *c, const Ex *a, const Ex *b) {
         return ex_where(ctx, c, a, b->arg[2]);
     if (a->op == OP_WHERE && a->arg[2] == b)                        /* where(c, where(d, a, b), b) = where(c and d, a, b) */
         return ex_where(ctx, ex_and(ctx, c, a->arg[0]), a->arg[1], b);
+    if (a->type == T_INT && c->op == OP_LT) {
+        const Ex *x = c->arg[0], *y = c->arg[1];
+        if (a == x && b == y)                                       /* where(x < y, x, y) = min(x, y) */
+            return ex2(ctx, OP_MIN, x, y);
+        if (a == y && b == x)
+            return ex2(ctx, OP_MAX, x, y);
+        if (a == y && b->op == OP_MIN && (b->arg[0] == x || b->arg[1] == x)
+            && prove_nonnegative(ctx, ex2(ctx, OP_SUB, b->arg[b->arg[0] == x], y), NULL))
+            return ex2(ctx, OP_MAX, y, b);                          /* where(x < y, y, min(x, z)) = max(y, min(x, z)) if y <= z */
+    }
     return ex_raw(ctx, OP_WHERE, a->type, 3, (const Ex *[]){c, a, b});
 }
 

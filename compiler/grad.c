@@ -503,13 +503,18 @@ static bool fits(Sweep *s, const Node *n) {
     return !s->failed;
 }
 
+/* What reads a state one step on adds to it there, without a recurrence: its definition is cut, or needs no step before. */
+static bool adds_directly(const Sweep *s, const State *st) {
+    return st->state && (is_x(s, st->state) || st->state->id < st->prev->id);
+}
+
 /* A state is reached: from now on its adjoint has what the step after it carries back. */
 static void carry_back(Sweep *s, Node *n) {
     for (int g = 0; g < s->graph->group.n; g++) {
         Group *group = s->graph->group.at[g];
         for (int k = 0; k < group->states.n; k++) {
             const State *st = &group->states.at[k];
-            if (st->state != n || st->prev->id >= s->count || !s->up[st->prev->id] || !s->dep[st->prev->id] || is_x(s, n))
+            if (st->state != n || st->prev->id >= s->count || !s->up[st->prev->id] || !s->dep[st->prev->id] || adds_directly(s, st))
                 continue;
             if (!fits(s, n))
                 return;
@@ -533,7 +538,7 @@ static void through_prev(Sweep *s, Node *n) {
     const Group *group = n->group;
     const State *st = &group->states.at[n->place];
     const Ex *a = s->adj[n->id] ? s->adj[n->id] : zero(ctx);
-    if (st->state && is_x(s, st->state)) {          /* its definition is cut: what reads it one step on adds to it here */
+    if (adds_directly(s, st) && s->up[st->state->id]) {
         struct { Ctx *ctx; int dir, axis; } m = {ctx, group->dir, group->axis};
         const Ex *t = ex_var(ctx, group->axis), *on = ex2(ctx, OP_ADD, t, ex_int(ctx, group->dir));
         const Ex *in = group->dir > 0 ? ex2(ctx, OP_LT, on, group->size) : ex2(ctx, OP_LE, ex_int(ctx, 0), on);

@@ -1,13 +1,13 @@
 /* prove.c: is this index in range?
  *
  * A small decision procedure on int polynomials. To show P >= 0, index variables are replaced, innermost range first, by
- * the end of their range that makes P smallest; // and % terms and reads of int arrays by their bounds; then every dim
- * is at least 1. Guards in scope (i > 0, k - i < M) are facts F >= 0, of which a multiple may be subtracted first.
+ * the end of their range that makes P smallest; //, %, min, max and where terms and reads of int arrays by their bounds;
+ * then every dim is at least 1. Guards in scope (i > 0, k - i < M) are facts F >= 0, of which a multiple may be subtracted first.
  * What it cannot show stays a run-time check, so an answer 'no' is never wrong, only slower. */
 #include "adc.h"
 #include <string.h>
 
-enum { MAX_FACTS = 32 };
+enum { MAX_FACTS = 32, NESTED = 4 };
 typedef struct { Ctx *ctx; const Facts *facts; const Ex *known[MAX_FACTS]; int nknown; int budget; } Prover;
 
 static bool constant(const Poly *p, int64_t *value) {
@@ -19,6 +19,7 @@ static const Ex *minus(Ctx *ctx, const Ex *a, const Ex *b) { return ex2(ctx, OP_
 static const Ex *minus1(Ctx *ctx, const Ex *a) { return minus(ctx, a, ex_int(ctx, 1)); }
 
 static bool by_bounds(Prover *p, const Ex *e);
+static bool dims_suffice(Prover *p, const Ex *e);
 
 /* A guard as facts F >= 0. */
 static void learn(Prover *p, const Ex *g) {
@@ -52,40 +53,48 @@ static const Range *range_of(const Facts *facts, int var) {
     return NULL;
 }
 
-/* Inclusive bounds of an atom that is not a dim; false when there is none. */
-static bool atom_bounds(Prover *p, const Ex *e, const Ex **lo, const Ex **hi) {
+static const Ex *atom_bound(Prover *p, const Ex *e, bool up, int depth);
+
+/* The lower of two bounds of which one holds, or the higher; NULL when it is not known which that is. */
+static const Ex *outermost(Prover *p, const Ex *a, const Ex *b, bool up, int depth) {
+    const Ex *of[2] = {a, b};
+    for (int k = 0; k < 2; k++)
+        if (of[k]->has_var || of[k]->has_read)
+            of[k] = depth > 0 ? atom_bound(p, of[k], up, depth - 1) : NULL;
+    if (!of[0] || !of[1])
+        return NULL;
+    const Ex *more = minus(p->ctx, of[0], of[1]);
+    return dims_suffice(p, more) ? of[up ? 0 : 1] : dims_suffice(p, ex1(p->ctx, OP_NEG, more)) ? of[up ? 1 : 0] : NULL;
+}
+
+/* The least, or the greatest, value of an atom that is not a dim; NULL when that is not known. */
+static const Ex *atom_bound(Prover *p, const Ex *e, bool up, int depth) {
     Ctx *ctx = p->ctx;
-    *lo = *hi = NULL;
-    if (e->op == OP_VAR) {
-        const Range *r = range_of(p->facts, e->var);
-        if (r)
-            *lo = r->lo, *hi = minus1(ctx, r->hi);
-        return r != NULL;
+    const Ex *zero = ex_int(ctx, 0);
+    const Range *r;
+    switch (e->op) {
+    case OP_VAR:
+        r = range_of(p->facts, e->var);
+        return !r ? NULL : up ? minus1(ctx, r->hi) : r->lo;
+    case OP_READ: case OP_READ_IF:
+        return up ? e->node->vmax : e->node->vmin;
+    case OP_CHECK:
+        return up ? minus1(ctx, e->arg[1]) : zero;
+    case OP_INTOF:
+        return up ? ex_int(ctx, 1) : zero;
+    case OP_MAX: case OP_MIN:                               /* max(a, b) is at least a, and at least b: what is simpler */
+        if (up == (e->op == OP_MIN))
+            return e->arg[1]->has_var || e->arg[1]->has_read ? e->arg[0] : e->arg[1];
+        return outermost(p, e->arg[0], e->arg[1], up, depth);
+    case OP_WHERE:
+        return outermost(p, e->arg[1], e->arg[2], up, depth);
+    case OP_MOD:
+        if (e->arg[1]->has_var || e->arg[1]->has_read || !dims_suffice(p, minus1(ctx, e->arg[1])))
+            return NULL;
+        return up ? minus1(ctx, e->arg[1]) : zero;
+    default:
+        return NULL;
     }
-    if ((e->op == OP_READ || e->op == OP_READ_IF) && (e->node->vmin || e->node->vmax)) {
-        *lo = e->node->vmin, *hi = e->node->vmax;
-        return true;
-    }
-    if (e->op == OP_CHECK) {
-        *lo = ex_int(ctx, 0), *hi = minus1(ctx, e->arg[1]);
-        return true;
-    }
-    if (e->op == OP_INTOF) {
-        *lo = ex_int(ctx, 0), *hi = ex_int(ctx, 1);
-        return true;
-    }
-    if (e->op == OP_MAX || e->op == OP_MIN) {               /* max(a, b) is at least a, and at least b: what is simpler */
-        const Ex *known = e->arg[1]->has_var || e->arg[1]->has_read ? e->arg[0] : e->arg[1];
-        *lo = e->op == OP_MAX ? known : NULL;
-        *hi = e->op == OP_MIN ? known : NULL;
-        return true;
-    }
-    int64_t m;
-    if (e->op == OP_MOD && ((ex_is_int(e->arg[1], &m) && m > 0) || e->arg[1]->op == OP_DIM)) {
-        *lo = ex_int(ctx, 0), *hi = minus1(ctx, e->arg[1]);
-        return true;
-    }
-    return false;
 }
 
 /* How deep an atom's range stands: variables of later ranges are replaced first. */
@@ -135,10 +144,8 @@ static const Ex *replace_atom(Prover *p, const Ex *e, const Ex *atom) {
         const Ex *bound = ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, num), ex2(ctx, OP_MUL, ex_int(ctx, d), rest));
         return ex2(ctx, OP_ADD, bound, ex_int(ctx, d - 1));                 /* d P is a multiple of d: not below 0 when above -d */
     }
-    const Ex *lo, *hi;
-    if (!atom_bounds(p, atom, &lo, &hi) || !(positive ? lo : hi))
-        return NULL;
-    return ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, positive ? lo : hi), rest);
+    const Ex *bound = atom_bound(p, atom, negative, NESTED);
+    return bound ? ex2(ctx, OP_ADD, ex2(ctx, OP_MUL, factor, bound), rest) : NULL;
 }
 
 /* All dims at least 1: with d = 1 + d', are all coefficients of P non-negative? */

@@ -31,7 +31,8 @@ struct Item {
     bool dead;                  /* every reader has it substituted, or nobody reads it */
     bool traced;                /* a value that the trace checks */
     Group *ring[MAX_RING]; int ring_index[MAX_RING], nring;     /* the recurrences that compute it, outermost first, and which index each is */
-    bool state;
+    bool state;                 /* made step by step */
+    bool carried;               /* of a PREV: its state is */
     Item *prev, *first;         /* of a state: its PREV; of a PREV: its state in .prev and its init in .first */
     bool all_steps;             /* of a PREV: its state is stored for every step */
     VEC(const Ex *) read;       /* every distinct READ in it, of leaves too */

@@ -35,9 +35,12 @@ static bool reads_marked(const Item *it, const Group *g, const bool *mark) {
     return false;
 }
 
+/* What depends on the step before. */
 static void depends(const Program *p, const Group *g, bool *mark) {
+    for (int k = 0; k < p->item.n; k++)
+        mark[k] = false;
     for (int i = 0; i < g->states.n; i++)
-        mark[g->states.at[i].prev->id] = true;
+        mark[g->states.at[i].prev->id] = p->item.at[g->states.at[i].prev->id]->carried;
     for (bool again = true; again;) {
         again = false;
         for (int k = 0; k < p->item.n; k++)
@@ -74,21 +77,36 @@ static int index_along(const Item *it, const int *along) {
     return -1;
 }
 
+/* What is known at load, or needs no step before, is not carried from step to step: all of it is there before them. */
+static void choose_carried(Program *p, const Group *g, bool *after) {
+    for (int i = 0; i < g->states.n; i++)
+        p->item.at[g->states.at[i].prev->id]->carried = !p->item.at[g->states.at[i].state->id]->leaf;
+    for (bool again = true; again;) {
+        again = false;
+        depends(p, g, after);
+        for (int i = 0; i < g->states.n; i++) {
+            Item *prev = p->item.at[g->states.at[i].prev->id];
+            if (prev->carried && !after[g->states.at[i].state->id])
+                again = !(prev->carried = false);
+        }
+    }
+}
+
 static void add_members(Program *p, Group *g) {
     int n = p->item.n;
     bool *after = NEWN(p->ctx, bool, n + 1), *before = NEWN(p->ctx, bool, n + 1);
     int *along = NEWN(p->ctx, int, n + 1);
-    depends(p, g, after);
+    choose_carried(p, g, after);
     for (int i = 0; i < g->states.n; i++)
-        reach(p, g, p->item.at[g->states.at[i].state->id], before);
+        if (p->item.at[g->states.at[i].prev->id]->carried) {
+            p->item.at[g->states.at[i].state->id]->state = true;
+            reach(p, g, p->item.at[g->states.at[i].state->id], before);
+        }
     for (int k = 0; k < n; k++)
         along[k] = after[k] && before[k] && p->item.at[k]->leaf ? g->axis : -1;
-    for (int i = 0; i < g->states.n; i++) {
-        Item *state = p->item.at[g->states.at[i].state->id];
-        state->state = !state->leaf;
-        before[state->node->id] = after[state->node->id] = true;
-        along[state->node->id] = along[g->states.at[i].prev->id] = g->axis;
-    }
+    for (int i = 0; i < g->states.n; i++)
+        if (p->item.at[g->states.at[i].prev->id]->carried)
+            along[g->states.at[i].state->id] = along[g->states.at[i].prev->id] = g->axis;
     for (bool again = true; again;) {
         again = false;
         for (int k = 0; k < n; k++)
@@ -107,9 +125,11 @@ typedef struct { Program *p; const Item *it; } Reader;
 static const Ex *outside_prev(void *data, const Ex *e) {
     Reader *reader = data;
     Ctx *ctx = reader->p->ctx;
-    if (!is_read(e) || e->node->kind != N_PREV || !read_item(reader->p, e)->prev || in_ring(reader->it, e->node->group))
+    if (!is_read(e) || e->node->kind != N_PREV || !read_item(reader->p, e)->prev)
         return NULL;
     Item *prev = read_item(reader->p, e);
+    if (in_ring(reader->it, e->node->group) && prev->carried)
+        return NULL;
     const Group *g = e->node->group;
     const Ex *t = e->arg[g->axis], *index[MAX_RANK], *start[MAX_RANK];
     const Ex *first = g->dir > 0 ? ex_int(ctx, 0) : ex2(ctx, OP_SUB, g->size, ex_int(ctx, 1));
