@@ -175,6 +175,16 @@ static void declare(Emit *e, const Stmt *s, Out *out) {
     str_free(&text);
 }
 
+static void find_truth(void *data, const Ex *e) { *(bool *)data |= e->op == OP_INTOF && e->arg[0]->type == T_BOOL; }
+
+/* A compiler may see an int in it that a byte does not hold: what is chosen or read, and bools that are reckoned with. */
+static bool seems_wide(const Ex *e) {
+    bool found = e->op == OP_WHERE || is_read(e);
+    if (e->nargs == 2 && e->arg[0]->type == T_INT)
+        ex_visit(e, find_truth, &found);
+    return found;
+}
+
 static void assign(Emit *e, const Stmt *s, Out *out) {
     Str place = {0}, text = {0};
     if (s->item->home == HOME_ROWS)                         /* a list that the runtime may not want */
@@ -185,7 +195,7 @@ static void assign(Emit *e, const Stmt *s, Out *out) {
         out_line(out, "%s = ad_total%s(&%s);", place.text, e->f, s->item->total);
     else if (!s->value)
         out_line(out, "%s = %s;", place.text, total_name(e, s->item));
-    else if (narrow && (s->value->op == OP_WHERE || is_read(s->value)))
+    else if (narrow && seems_wide(s->value))
         out_line(out, "%s = (uint8_t)(%s);", place.text, text_of(e, s->value, &text));
     else
         out_line(out, "%s = %s;", place.text, text_of(e, s->value, &text));

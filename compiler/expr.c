@@ -343,6 +343,18 @@ static const Ex *int_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
     }
 }
 
+/* A bool as an int beside a number: true, false, the bool or its opposite. */
+static const Ex *compare_truth(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
+    const Ex *truth = a->op == OP_INTOF ? a : b, *bound = truth == a ? b : a;
+    int64_t v;
+    bool of[2] = {false, false};
+    if (truth->op != OP_INTOF || truth->arg[0]->type != T_BOOL || !ex_is_int(bound, &v))
+        return NULL;
+    for (int x = 0; x < 2; x++)
+        fold_compare(op, truth == a ? x : (double)v, truth == a ? (double)v : x, &of[x]);
+    return of[0] == of[1] ? ex_bool(ctx, of[0]) : of[1] ? truth->arg[0] : ex_not(ctx, truth->arg[0]);
+}
+
 static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
     bool folded;
     if (a->type == T_INT && b->type == T_INT) {                     /* n + 1 > n */
@@ -350,6 +362,7 @@ static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
         int64_t v;
         if (ex_is_int(d, &v) && fold_compare(op, (double)v, 0, &folded))
             return ex_bool(ctx, folded);
+        return compare_truth(ctx, op, a, b);
     } else if (is_const(a) && is_const(b) && fold_compare(op, number(a), number(b), &folded)) {
         return ex_bool(ctx, folded);
     } else if (a == b && op == OP_LT) {                             /* x < x, of nan too */

@@ -22,6 +22,8 @@ static const Ex *at_index(void *data, int var) {
 static const Ex *see_through(void *data, GraphMap *m, const Ex *read) {
     (void)data;
     Node *to = m->node[read->node->id];
+    if (to && to->kind == N_SCATTER && ex_is_number(to->body, 0))           /* wherever it would add it: that is not asked */
+        return to->body;
     if (!to || to->kind != N_COMPUTE || to->reduce != R_NONE || !only_names(to->body))
         return NULL;
     const Ex *e = ex_map_vars(m->ctx, to->body, at_index, &(At){read->arg, to->rank}, false);

@@ -58,14 +58,15 @@ static void step(AdRun *run)
         real logit_of_sum = 0.0;
         for (int64_t j = 0; j < F; j++)
             logit_of_sum += X[i * F + j] * w[j];
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real t = b + logit_of_sum;
-        const bool c_2 = (int64_t)c == 0 && t == -INFINITY;
-        const bool c_3 = (int64_t)c == 1 && t == INFINITY;
+        const bool c_2 = c && t == INFINITY;
+        const bool c_3 = y_i != 1 && t == -INFINITY;
         /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-        ad_add(&likelihood_sum_total, (c_2 ? 0.0 : (real)c * ad_softplus(-t)) + (c_3 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(t)));
+        ad_add(&likelihood_sum_total, (c_2 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(t)) + (c_3 ? 0.0 : (real)c * ad_softplus(-t)));
         /* backward of logistic.ad:16 */
-        const real dlogit_of = (c_2 ? 0.0 : -(dlogit_of_part * (real)c * ad_sigmoid(-t))) + (c_3 ? 0.0 : dlogit_of_part * (real)(1 - (int64_t)c) * ad_sigmoid(t));
+        const real dlogit_of = (c_2 ? 0.0 : dlogit_of_part * (real)(1 - (int64_t)c) * ad_sigmoid(t)) + (c_3 ? 0.0 : -(dlogit_of_part * (real)c * ad_sigmoid(-t)));
         /* backward of logistic.ad:19 */
         ad_add(&db_2_total, dlogit_of);
         for (int64_t j = 0; j < F; j++)
@@ -122,10 +123,11 @@ static void eval(AdRun *run)
         real logit_of_sum = 0.0;
         for (int64_t j = 0; j < F; j++)
             logit_of_sum += X[i * F + j] * w[j];
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real t = b + logit_of_sum;
         /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
-        ad_add(&likelihood_sum_total, ((int64_t)c == 0 && t == -INFINITY ? 0.0 : (real)c * ad_softplus(-t)) + ((int64_t)c == 1 && t == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(t)));
+        ad_add(&likelihood_sum_total, (c && t == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(t)) + (y_i != 1 && t == -INFINITY ? 0.0 : (real)c * ad_softplus(-t)));
         /* logistic.ad:21: metric accuracy = mean((logit_of > 0) == malignant) */
         accuracy_sum += (int64_t)((int64_t)c == (int64_t)(0.0 < t));
         /* logistic.ad:22: metric missed = sum(where(malignant and logit_of <= 0, 1, 0)) / sum(malignant) */
@@ -206,9 +208,10 @@ static void trace(AdRun *run)
     /* logistic.ad:19: loss likelihood = bce(logit_of, malignant) */
     ad_tree likelihood_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real logit_of_i = logit_of[i];
-        ad_add(&likelihood_sum_total, ((int64_t)c == 0 && logit_of_i == -INFINITY ? 0.0 : (real)c * ad_softplus(-logit_of_i)) + ((int64_t)c == 1 && logit_of_i == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(logit_of_i)));
+        ad_add(&likelihood_sum_total, (c && logit_of_i == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(logit_of_i)) + (y_i != 1 && logit_of_i == -INFINITY ? 0.0 : (real)c * ad_softplus(-logit_of_i)));
     }
     const real likelihood_sum = ad_total(&likelihood_sum_total);
     const real likelihood = likelihood_sum / (real)n;

@@ -51,12 +51,13 @@ static void step(AdRun *run)
         real x_sum = 0.0;
         for (int64_t j = 0; j < F; j++)
             x_sum += X[i * F + j] * w[j];
-        const bool c = y[i] == 1;
-        const bool c_2 = (int64_t)c == 0 && x_sum == -INFINITY;
-        const bool c_3 = (int64_t)c == 1 && x_sum == INFINITY;
-        ad_add(&J_sum_total, (c_2 ? 0.0 : (real)c * ad_softplus(-x_sum)) + (c_3 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum)));
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
+        const bool c_2 = c && x_sum == INFINITY;
+        const bool c_3 = y_i != 1 && x_sum == -INFINITY;
+        ad_add(&J_sum_total, (c_2 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum)) + (c_3 ? 0.0 : (real)c * ad_softplus(-x_sum)));
         /* backward of newton.ad:20 */
-        const real dw_part = (c_2 ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum))) + (c_3 ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum));
+        const real dw_part = (c_2 ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum)) + (c_3 ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum)));
         /* backward of newton.ad:21 */
         for (int64_t j = 0; j < F; j++)
             dw_2[j] += X[i * F + j] * dw_part;
@@ -108,13 +109,14 @@ static void eval(AdRun *run)
         for (int64_t j = 0; j < F; j++)
             x_sum_total += X[i * F + j] * w[j];
         x_sum[i] = x_sum_total;
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real x_sum_i = x_sum[i];
-        const bool c_2 = (int64_t)c == 0 && x_sum_i == -INFINITY;
-        const bool c_3 = (int64_t)c == 1 && x_sum_i == INFINITY;
-        ad_add(&J_sum_total, (c_2 ? 0.0 : (real)c * ad_softplus(-x_sum_i)) + (c_3 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum_i)));
+        const bool c_2 = c && x_sum_i == INFINITY;
+        const bool c_3 = y_i != 1 && x_sum_i == -INFINITY;
+        ad_add(&J_sum_total, (c_2 ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum_i)) + (c_3 ? 0.0 : (real)c * ad_softplus(-x_sum_i)));
         /* backward of newton.ad:20 */
-        const real dw_part = (c_2 ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum_i))) + (c_3 ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i));
+        const real dw_part = (c_2 ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i)) + (c_3 ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum_i)));
         /* backward of newton.ad:21 */
         for (int64_t j = 0; j < F; j++)
             dw_2[j] += X[i * F + j] * dw_part;
@@ -177,11 +179,12 @@ static void eval(AdRun *run)
         }
         /* backward of newton.ad:20 */
         for (int64_t i = 0; i < n; i++) {
-            const bool c = y[i] == 1;
+            const int64_t y_i = y[i];
+            const bool c = y_i == 1;
             const real x_sum_i = x_sum[i];
             const real t_2 = 0.5 * x_sum_i;
             const real dw_part_sum_i = dw_part_sum[i];
-            dw_part_3[i] = ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c))) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c))));
+            dw_part_3[i] = (c && x_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c)))) + (y_i != 1 && x_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c)));
         }
         /* backward of newton.ad:24 */
         real dw_3[F] = {0};
@@ -277,10 +280,11 @@ static void output(AdRun *run)
         for (int64_t j = 0; j < F; j++)
             dw_part_sum_total += w[j] * X[i * F + j];
         dw_part_sum[i] = dw_part_sum_total;
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real dw_part_sum_i = dw_part_sum[i];
         /* backward of newton.ad:20 */
-        const real dw_part_2 = ((int64_t)c == 0 && dw_part_sum_i == -INFINITY ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-dw_part_sum_i))) + ((int64_t)c == 1 && dw_part_sum_i == INFINITY ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(dw_part_sum_i));
+        const real dw_part_2 = (c && dw_part_sum_i == INFINITY ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(dw_part_sum_i)) + (y_i != 1 && dw_part_sum_i == -INFINITY ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-dw_part_sum_i)));
         /* backward of newton.ad:21 */
         for (int64_t j = 0; j < F; j++)
             dw_3[j] += X[i * F + j] * dw_part_2;
@@ -333,11 +337,12 @@ static void output(AdRun *run)
         }
         /* backward of newton.ad:20 */
         for (int64_t i = 0; i < n; i++) {
-            const bool c = y[i] == 1;
+            const int64_t y_i = y[i];
+            const bool c = y_i == 1;
             const real dw_part_sum_i = dw_part_sum[i];
             const real t_2 = 0.5 * dw_part_sum_i;
             const real dw_part_sum_2_i = dw_part_sum_2[i];
-            dw_part[i] = ((int64_t)c == 0 && dw_part_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_2_i * (dw_part_part * (real)c))) + ((int64_t)c == 1 && dw_part_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_2_i * (dw_part_part * (real)(1 - (int64_t)c))));
+            dw_part[i] = (c && dw_part_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_2_i * (dw_part_part * (real)(1 - (int64_t)c)))) + (y_i != 1 && dw_part_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_2_i * (dw_part_part * (real)c)));
         }
         /* backward of newton.ad:24 */
         real dw_2[F] = {0};
@@ -422,9 +427,10 @@ static void trace(AdRun *run)
     }
     ad_tree J_sum_total = {0};
     for (int64_t i = 0; i < n; i++) {
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real x_sum_i = x_sum[i];
-        ad_add(&J_sum_total, ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : (real)c * ad_softplus(-x_sum_i)) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum_i)));
+        ad_add(&J_sum_total, (c && x_sum_i == INFINITY ? 0.0 : (real)(1 - (int64_t)c) * ad_softplus(x_sum_i)) + (y_i != 1 && x_sum_i == -INFINITY ? 0.0 : (real)c * ad_softplus(-x_sum_i)));
     }
     const real J_sum = ad_total(&J_sum_total);
     real J_sum_2 = 0.0;
@@ -445,9 +451,10 @@ static void trace(AdRun *run)
     /* backward of newton.ad:20 */
     const real dw_part_part = 1.0 / (real)n;
     for (int64_t i = 0; i < n; i++) {
-        const bool c = y[i] == 1;
+        const int64_t y_i = y[i];
+        const bool c = y_i == 1;
         const real x_sum_i = x_sum[i];
-        dw_part[i] = ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum_i))) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i));
+        dw_part[i] = (c && x_sum_i == INFINITY ? 0.0 : dw_part_part * (real)(1 - (int64_t)c) * ad_sigmoid(x_sum_i)) + (y_i != 1 && x_sum_i == -INFINITY ? 0.0 : -(dw_part_part * (real)c * ad_sigmoid(-x_sum_i)));
     }
 
     /* backward of newton.ad:21 */
@@ -507,11 +514,12 @@ static void trace(AdRun *run)
         }
         /* backward of newton.ad:20 */
         for (int64_t i = 0; i < n; i++) {
-            const bool c = y[i] == 1;
+            const int64_t y_i = y[i];
+            const bool c = y_i == 1;
             const real x_sum_i = x_sum[i];
             const real t_2 = 0.5 * x_sum_i;
             const real dw_part_sum_i = dw_part_sum[i];
-            dw_part_3[i] = ((int64_t)c == 0 && x_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c))) + ((int64_t)c == 1 && x_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c))));
+            dw_part_3[i] = (c && x_sum_i == INFINITY ? 0.0 : 0.25 * ad_sech2(t_2) * (dw_part_sum_i * (dw_part_part * (real)(1 - (int64_t)c)))) + (y_i != 1 && x_sum_i == -INFINITY ? 0.0 : 0.25 * ad_sech2(-t_2) * (dw_part_sum_i * (dw_part_part * (real)c)));
         }
         /* backward of newton.ad:24 */
         real dw_3[F] = {0};

@@ -25,12 +25,12 @@ static void step(AdRun *run)
             z_sum += w[j] * X[i * F + j];
         const bool y_i = y[i];
         const real t = b + z_sum;
-        const bool c = (int64_t)y_i == 0 && t == -INFINITY;
-        const bool c_2 = (int64_t)y_i == 1 && t == INFINITY;
+        const bool c = y_i && t == INFINITY;
+        const bool c_2 = !y_i && t == -INFINITY;
         /* logistic.ad:9: loss J = bce(z, y) + decay * sum(w^2) */
-        ad_addf(&J_sum_2_total, (c ? 0.0f : (real)y_i * ad_softplusf(-t)) + (c_2 ? 0.0f : (real)(1 - (int64_t)y_i) * ad_softplusf(t)));
+        ad_addf(&J_sum_2_total, (c ? 0.0f : (real)(1 - (int64_t)y_i) * ad_softplusf(t)) + (c_2 ? 0.0f : (real)y_i * ad_softplusf(-t)));
         /* backward of logistic.ad:8 */
-        const real dz = (c ? 0.0f : -(dz_part * (real)y_i * ad_sigmoidf(-t))) + (c_2 ? 0.0f : dz_part * (real)(1 - (int64_t)y_i) * ad_sigmoidf(t));
+        const real dz = (c ? 0.0f : dz_part * (real)(1 - (int64_t)y_i) * ad_sigmoidf(t)) + (c_2 ? 0.0f : -(dz_part * (real)y_i * ad_sigmoidf(-t)));
         /* backward of logistic.ad:9 */
         ad_addf(&db_2_total, dz);
         for (int64_t j = 0; j < F; j++)
