@@ -393,9 +393,11 @@ static void sink(Emit *e, const Stmt *s, Out *out) {
     case SINK_ASSERT: {
         Str text = {0};
         const char *line = span_source_line(e->ctx, to->span);
-        out_string(&text, line, (int)strlen(line));
+        bool own = strcmp(to->name, line) == 0;             /* an assert of the model; else adc's, about sizes */
+        const char *what = own ? line : arena_printf(e->ctx->arena, "%s (%s)", to->name, line);
+        out_string(&text, what, (int)strlen(what));
         out_line(out, "if (!%s) {", name);
-        out_line(out, "    adrt_fault(run, AD_FAULT_ASSERT, %d, %s, 0, 0, 0);", span_line(e->ctx, to->span), text.text);
+        out_line(out, "    adrt_fault(run, %s, %d, %s, 0, 0, 0);", own ? "AD_FAULT_ASSERT" : "AD_FAULT_OPAQUE", span_line(e->ctx, to->span), text.text);
         out_line(out, "    return;");
         out_line(out, "}");
         str_free(&text);

@@ -216,6 +216,15 @@ static bool runs_by_data(const Facts *f, const Ex *index) {
     return false;
 }
 
+static void find_batch(void *data, const Ex *e) { *(bool *)data |= e->op == OP_DIM && e->dim->batch; }
+
+/* It may hold for one batch and not for another, and for the metrics, which see all rows. */
+static bool batch_decides(Lower *L, const Ex *e) {
+    bool found = false;
+    ex_visit(e, find_batch, &found);
+    return found && !prove_nonnegative(L->ctx, e, NULL) && !prove_nonnegative(L->ctx, ex2(L->ctx, OP_SUB, ex_int(L->ctx, -1), e), NULL);
+}
+
 /* Bounds that hold for every value of the index variables in scope, when they can be told from sizes alone. */
 static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *at, const char *of, bool *fine) {
     Range range[MAX_SCOPE];
@@ -226,6 +235,8 @@ static bool sizes_decide(Lower *L, const Ex *index, const Ex *size, const Ast *a
     if (!hi || !lo || hi->has_var || lo->has_var || hi->has_read || lo->has_read)
         return false;
     const Ex *room = ex2(L->ctx, OP_SUB, ex2(L->ctx, OP_SUB, size, ex_int(L->ctx, 1)), hi);
+    if (batch_decides(L, lo) || batch_decides(L, room))
+        return false;
     bool below = !assert_size(L, lo, at->span, arena_printf(L->ctx->arena, "an index of '%s' runs before the start", of));
     *fine = !below && assert_size(L, room, at->span, arena_printf(L->ctx->arena, "an index of '%s' runs past the end", of));
     if (!*fine)

@@ -227,7 +227,7 @@ Val call_reshape(Lower *L, const Ast *a) {
         int64_t p, q;
         const Ex *d = ex2(ctx, OP_SUB, old, made);
         bool sure = ex_is_int(old, &p) && ex_is_int(made, &q);
-        if (sure || !assert_size(L, d, a->span, "reshape to another number of elements") || !assert_size(L, ex1(ctx, OP_NEG, d), a->span, "reshape to another number of elements")) {
+        if (sure || !assert_size(L, d, a->span, "reshape changes the number of elements") || !assert_size(L, ex1(ctx, OP_NEG, d), a->span, "reshape changes the number of elements")) {
             ERR(L, a->span, "E0204", "reshape of %s, which has %s elements, to %s, which has %s", shape_text(L, &x), size_text(L, old, NULL), shape_text(L, &r), size_text(L, made, NULL));
             return val_bad();
         }
@@ -422,7 +422,7 @@ Val call_opaque(Lower *L, const Ast *a) {
     Opaque op = quantile ? O_QUANTILE : svd ? O_SVDVALS : strcmp(a->text, "pca") == 0 ? O_PCA : O_LOWRANK;
     if (op == O_LOWRANK || op == O_PCA) {
         r = x;
-        char *what = arena_printf(ctx->arena, "the rank of %s", a->text);
+        char *what = arena_printf(ctx->arena, "the matrix of %s has no such rank", a->text);
         if (!assert_size(L, ex2(ctx, OP_SUB, k, ex_int(ctx, 1)), a->span, what) || !assert_size(L, ex2(ctx, OP_SUB, least, k), a->span, what)) {
             ERR(L, a->span, "E0214", "%s cannot have rank %s: the matrix is %s", a->text, size_text(L, k, NULL), shape_text(L, &x));
             return val_bad();

@@ -194,7 +194,7 @@ static void step(AdRun *run)
     const real error_sum = ad_totalf(&error_sum_total);
     const real error = error_sum / (real)(64 * n);
     if (!v) {
-        adrt_fault(run, AD_FAULT_ASSERT, 30, "metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2)", 0, 0, 0);
+        adrt_fault(run, AD_FAULT_OPAQUE, 30, "the matrix of lowrank has no such rank (metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2))", 0, 0, 0);
         return;
     }
     run->loss[0] = error;
@@ -311,7 +311,7 @@ static void eval(AdRun *run)
     }
     const real pca = pca_sum / (real)(64 * n);
     if (!v) {
-        adrt_fault(run, AD_FAULT_ASSERT, 30, "metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2)", 0, 0, 0);
+        adrt_fault(run, AD_FAULT_OPAQUE, 30, "the matrix of lowrank has no such rank (metric pca = mean((lowrank(x - mean(x, over = n), k) - (x - mean(x, over = n)))^2))", 0, 0, 0);
         return;
     }
     run->loss[0] = error;

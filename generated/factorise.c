@@ -47,11 +47,11 @@ static void load(AdRun *run)
     const real sum_2 = ad_total(&sum_2_total);
     *(real *)ad_at(run->load, at[0]) = sum_2;
     if (!v_2) {
-        adrt_fault(run, AD_FAULT_ASSERT, 17, "metric svd = sum((lowrank(A, rank) - A)^2)    # by truncated SVD: what no rank-2 factorisation can beat", 0, 0, 0);
+        adrt_fault(run, AD_FAULT_OPAQUE, 17, "the matrix of lowrank has no such rank (metric svd = sum((lowrank(A, rank) - A)^2)    # by truncated SVD: what no rank-2 factorisation can beat)", 0, 0, 0);
         return;
     }
     if (!v_2) {
-        adrt_fault(run, AD_FAULT_ASSERT, 19, "output P = pca(A, rank)", 0, 0, 0);
+        adrt_fault(run, AD_FAULT_OPAQUE, 19, "the matrix of pca has no such rank (output P = pca(A, rank))", 0, 0, 0);
         return;
     }
 }

@@ -60,7 +60,7 @@ static void load(AdRun *run)
     *(real *)ad_at(run->load, at[1]) = v_2;
     *(real *)ad_at(run->load, at[2]) = svd_2;
     if (!v_3) {
-        adrt_fault(run, AD_FAULT_ASSERT, 19, "metric svd = mse(lowrank(x, rank), x)", 0, 0, 0);
+        adrt_fault(run, AD_FAULT_OPAQUE, 19, "the matrix of lowrank has no such rank (metric svd = mse(lowrank(x, rank), x))", 0, 0, 0);
         return;
     }
 }

@@ -251,4 +251,13 @@ grep -v '^precision' fit.ad >single.ad
 expect 'gradients are checked in f64'  0 '^w '                            "$adc" run single.ad -- check-grad
 expect 'unless f32 is asked for'  2 'run --precision=f64 single.ad -- check-grad' "$adc" run --precision=f32 single.ad -- check-grad
 
+# a place in the rows, with a last batch of one: metrics see all rows, the loss sees its batch
+printf 'x\n1\n2\n3\n' >three.csv
+printf 'dim n batch\ndata x[n]\nparam w = 0.5\nmetric second = x[1]\nloss mean((x * w - 1)^2)\n' >second.ad
+printf 'dim n batch\ndata x[n]\nparam w = 0.5\nloss mean((x * w - 1)^2) + 0 * x[1]\n' >loses.ad
+printf 'dim n\ndata x[n]\nparam w = 0.5\nloss mean((x * w - 1)^2) + x[3]\n' >fourth.ad
+expect 'metrics see all rows'     0 '^second 2'                           "$adc" run second.ad -- --data three.csv --batch 2 --epochs 2 --progress none
+expect 'the loss sees its batch'  1 'index 1 is out of range, the size is 1' "$adc" run loses.ad -- --data three.csv --batch 2 --epochs 2 --progress none
+expect 'too few rows'             1 "an index of 'x' runs past the end"   "$adc" run fourth.ad -- eval --data three.csv
+
 echo "1..$count"
