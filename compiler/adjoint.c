@@ -143,6 +143,20 @@ static void add_range_guard(Solve *z, const Ex *v, const Ex *lo, const Ex *hi, c
         z->guard[z->nguards++] = ex2(ctx, OP_LT, v, hi);
 }
 
+/* The end of range k may read at a target that the ranges of what was solved leave out: only where their guards hold. */
+static const Ex *end_in_range(Solve *z, const Ex *end, const Index *red, int k, int n) {
+    Ctx *ctx = z->s->ctx;
+    const Ex *inside = ex_bool(ctx, true);
+    for (int j = 0; j < z->nguards && end->has_read && end->has_var; j++) {
+        bool before = !z->guard[j]->has_guarded;
+        for (int later = k; later < n; later++)
+            before &= !ex_uses_var(z->guard[j], red[later].var);
+        if (before)
+            inside = ex_and(ctx, inside, z->guard[j]);
+    }
+    return inside->op == OP_BOOL ? end : ex_where(ctx, inside, ex_guarded(ctx, end), ex_int(ctx, 0));
+}
+
 /* What is left to sum over, with bounds in terms of what comes before it; and the guards that the ranges ask for. */
 static int remaining(Solve *z, Index *red) {
     Ctx *ctx = z->s->ctx;
@@ -171,6 +185,10 @@ static int remaining(Solve *z, Index *red) {
         const Ex *v = z->solved[k] ? z->solved[k] : boxed[k] ? ex_var(ctx, z->var[k].var) : NULL;
         if (v)
             add_range_guard(z, v, substitute(z, z->var[k].lo, false), substitute(z, z->var[k].hi, false), red, n);
+    }
+    for (int k = 0; k < n; k++) {
+        red[k].lo = end_in_range(z, red[k].lo, red, k, n);
+        red[k].hi = end_in_range(z, red[k].hi, red, k, n);
     }
     return n;
 }

@@ -320,6 +320,13 @@ static const Ex *in_range(const Builder *b, const Build *n, const Ex *value, con
     return all;
 }
 
+/* The end of a range that hung on the index: what it reads may only be asked for where that index was. */
+static const Ex *end_at(Ctx *ctx, const Ex *end, Replace *r, const Ex *inside) {
+    bool reads = end->has_read && ex_uses_var(end, r->from[0]);
+    end = ex_map_vars(ctx, end, replaced, r, reads && inside->op != OP_BOOL);
+    return reads ? ex_where(ctx, inside, end, ex_int(ctx, 0)) : end;
+}
+
 /* Removes one such index; false when there is none. */
 static bool drop_index(const Builder *b, Build *n) {
     Ctx *ctx = b->ctx;
@@ -337,8 +344,8 @@ static bool drop_index(const Builder *b, Build *n) {
             n->red[j] = n->red[j + 1];
         n->nred--;
         for (int j = 0; j < n->nred; j++) {
-            n->red[j].lo = ex_map_vars(ctx, n->red[j].lo, replaced, &r, false);
-            n->red[j].hi = ex_map_vars(ctx, n->red[j].hi, replaced, &r, false);
+            n->red[j].lo = end_at(ctx, n->red[j].lo, &r, inside);
+            n->red[j].hi = end_at(ctx, n->red[j].hi, &r, inside);
         }
         n->body = ex_where(ctx, ex_and(ctx, inside, ex_map_vars(ctx, body->arg[0], replaced, &r, guarded)),
                            ex_map_vars(ctx, body->arg[1], replaced, &r, guarded), body->arg[2]);

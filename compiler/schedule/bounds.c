@@ -58,18 +58,27 @@ static const Ex *single_value(void *data, int var) {
     return var == s->var ? s->value : var > s->var ? ex_var(s->ctx, var - 1) : NULL;
 }
 
+/* The end of a range that hangs on the index reads where that was in its range alone. */
+static const Ex *end_at(const Single *s, const Ex *end, const Ex *inside) {
+    bool reads = end->has_read && ex_uses_var(end, s->var);
+    if (reads)
+        end = ex_where(s->ctx, inside, end, ex_int(s->ctx, 0));
+    return ex_map_vars(s->ctx, end, single_value, (void *)s, true);
+}
+
 /* The index takes one value only: it goes, and what was its range becomes a test. */
 static void pin(Ctx *ctx, Node *n, int r, const Ex *value, const Ex *rest, const Ex *none) {
     const Ex *part[] = {ex2(ctx, OP_LE, n->red[r].lo, value), ex2(ctx, OP_LT, value, n->red[r].hi)};
-    const Ex *body = ex_where(ctx, ex_and(ctx, part[0], part[1]), ex_where(ctx, rest, n->body->arg[1], none), none);
+    const Ex *inside = ex_and(ctx, part[0], part[1]);
+    const Ex *body = ex_where(ctx, inside, ex_where(ctx, rest, n->body->arg[1], none), none);
     Single s = {ctx, n->rank + r, value};
     n->body = ex_map_vars(ctx, body, single_value, &s, true);
     for (int a = 0; n->kind == N_SCATTER && a < n->rank; a++)
         n->target[a] = ex_map_vars(ctx, n->target[a], single_value, &s, true);
     for (int k = r + 1; k < n->nred; k++) {
         n->red[k - 1] = n->red[k];
-        n->red[k - 1].lo = ex_map_vars(ctx, n->red[k].lo, single_value, &s, true);
-        n->red[k - 1].hi = ex_map_vars(ctx, n->red[k].hi, single_value, &s, true);
+        n->red[k - 1].lo = end_at(&s, n->red[k].lo, inside);
+        n->red[k - 1].hi = end_at(&s, n->red[k].hi, inside);
     }
     if (--n->nred == 0 && n->kind == N_COMPUTE)
         n->reduce = R_NONE;
