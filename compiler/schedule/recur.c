@@ -21,14 +21,18 @@ const Group *innermost(const Item *it) { return it->nring ? it->ring[it->nring -
 
 bool inner_state(const Item *it) { return it->state && innermost(it)->axis > 0; }
 
-/* A PREV of a recurrence that can only stand inside a step of g: it has what its start and its state have. */
+/* A PREV of a recurrence that can only stand inside a step of g, where all of its states are when one has to be. */
 static bool deeper(const Item *it, const Group *g) {
     return it->leaf && it->node->kind == N_PREV && it->prev && it->node->group->axis > g->axis;
 }
 
 static bool reads_marked(const Item *it, const Group *g, const bool *mark) {
+    const Group *inner = it->node->group;
+    for (int i = 0; it->leaf && deeper(it, g) && i < inner->states.n; i++)
+        if (mark[inner->states.at[i].state->id] || mark[inner->states.at[i].init->id])
+            return true;
     if (it->leaf)
-        return deeper(it, g) && (mark[it->prev->node->id] || mark[it->first->node->id]);
+        return false;
     for (int k = 0; k < it->read.n; k++)
         if (mark[it->read.at[k]->node->id])
             return true;
@@ -53,9 +57,10 @@ static void reach(const Program *p, const Group *g, const Item *it, bool *reache
     if (reached[it->node->id])
         return;
     reached[it->node->id] = true;
-    if (deeper(it, g)) {
-        reach(p, g, it->prev, reached);
-        reach(p, g, it->first, reached);
+    const Group *inner = it->node->group;
+    for (int i = 0; deeper(it, g) && i < inner->states.n; i++) {
+        reach(p, g, p->item.at[inner->states.at[i].state->id], reached);
+        reach(p, g, p->item.at[inner->states.at[i].init->id], reached);
     }
     for (int k = 0; !it->leaf && k < it->read.n; k++)
         reach(p, g, read_item(p, it->read.at[k]), reached);
