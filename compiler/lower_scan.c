@@ -11,7 +11,7 @@
 
 /* open: it starts from a scalar and names no axes of a step, so the step itself says what it fills. */
 typedef struct { const Ast *let; Symbol *symbol; Val init, rest; Node *node; Type type; bool open; } Part;
-typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; bool grew; } Scan;
+typedef struct { Lower *L; const Ast *t; Index index; Part part[128]; int n; Group *group; int outer; bool grew, refused; } Scan;
 
 /* A state has all variables in scope as axes, then its own index and the axes of a step. */
 static bool state_fits(Lower *L, int outer, int rank, Span at) {
@@ -94,9 +94,10 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
     Builder b = builder(L);
     Build step = {.body = body};
     Axis axis[MAX_RANK];
-    int var[MAX_RANK], rank = 0;
+    int var[MAX_RANK], rank = 0, scope;
     Index order[MAX_RANK];
-    for (int k = 0, n = scope_order(s, with_t, order); k < n; k++) {
+    scope = scope_order(s, with_t, order);
+    for (int k = 0; k < scope; k++) {
         axis[rank] = (Axis){build_size(&b, order[k].hi, order[k].var, &step), order[k].hi->has_var ? NULL : order[k].dim, order[k].name};
         var[rank++] = order[k].var;
     }
@@ -111,7 +112,11 @@ static Node *state_node(Scan *s, const Val *rest, const Ex *body, bool with_t, c
     build_guarded(&b, &step);
     for (int k = 0; k < rank; k++)
         if (!axis[k].size) {
-            ERR(L, span, "E0224", "this needs an array whose size is not known before run time");
+            if (!s->refused && k < scope)
+                ERR(L, span, "E0224", "a recurrence cannot stand in a range that data end, as the one of '%s' is", order[k].name);
+            else if (!s->refused)
+                ERR(L, span, "E0224", "a step of '%s' would have an axis whose size data say", name);
+            s->refused = !L->muted;
             axis[k].size = ex_int(L->ctx, 1);
         }
     Node *n = node_compute(L->ctx, L->graph, rank, axis, var, 0, NULL, R_NONE, step.body, NULL, name, span, let);
@@ -385,6 +390,12 @@ static bool run_scan(Scan *s) {
         fine = false;
     }
     fine = fine && positive_axis(L, s->t->text, hi, s->t->span);
+    if (fine && (hi->has_var || hi->has_read)) {
+        ERR(L, s->t->a->span, "E0224", "the length of a recurrence is made of dims and numbers, and this one, of '%s', is not", s->t->text);
+        for (int k = 0; k < s->n; k++)
+            declare(L, s->part[k].let->text, s->part[k].let->name_span, SYM_BAD);
+        return false;
+    }
     s->index = (Index){.var = VAR_SCOPE + L->next_var++, .lo = ex_int(L->ctx, 0), .hi = hi ? hi : ex_int(L->ctx, 1), .name = s->t->text, .dim = dim, .sequential = true};
     for (int k = 0; k < s->n; k++) {
         Part *p = &s->part[k];
