@@ -163,13 +163,20 @@ Val val_checked(Lower *L, Op op, const Val *args, int n, const Val *shape, Span 
 OWN_FRAME static Val power(Lower *L, Val a, Val b, const Ast *ast) {
     int64_t k;
     bool literal = ast && ast->b && ast->b->kind == AST_INT;
-    if (a.type != T_REAL && literal && b.rank == 0 && b.body && ex_is_int(b.body, &k) && k >= 0 && k <= 64) {
+    if (a.type != T_REAL && literal && b.rank == 0 && b.body && ex_is_int(b.body, &k) && k >= 0) {
         Val x = val_cast(L, a, T_INT), p = a;
         p.body = ex_int(L->ctx, 1);
         p.type = T_INT;
         p.labels = NULL;
-        for (int64_t i = 0; i < k && !p.bad; i++)
-            p = val_checked(L, OP_MUL, (Val[]){p, x}, 2, &p, ast->op_span.end ? ast->op_span : ast->span);
+        Span at = ast->op_span.end ? ast->op_span : ast->span;
+        for (; k > 0 && !p.bad; k /= 2) {                   /* x, x^2, x^4 ... */
+            if (k % 2)
+                p = val_checked(L, OP_MUL, (Val[]){p, x}, 2, &p, at);
+            if (k > 1 && !p.bad)
+                x = val_checked(L, OP_MUL, (Val[]){x, x}, 2, &x, at);
+            if (x.bad)
+                return x;
+        }
         return p;
     }
     return arithmetic(L, '^', a, b, ast);

@@ -271,7 +271,7 @@ typedef struct { enum { WHOLE, SLICE, GATHER, INSERT } kind; const Ex *at, *lo, 
 /* A bound of a slice or a whole index: a negative literal counts from the end. */
 static const Ex *bound(Lower *L, const Ast *a, const Ex *size) {
     const Ex *e = lower_scalar(L, a, T_INT, "a bound");
-    bool literal = a->kind == AST_UNARY && a->op == '-' && a->a->kind == AST_INT;
+    bool literal = a->kind == AST_UNARY && a->op == '-' && a->a->kind == AST_INT && a->a->ival > 0;
     return e && literal ? ex2(L->ctx, OP_ADD, size, e) : e;
 }
 
@@ -344,7 +344,7 @@ OWN_FRAME static bool index_item(Lower *L, Item *item, const Ast *a, const Val *
         item->gather = v;
         return true;
     }
-    bool literal = a->kind == AST_UNARY && a->op == '-' && a->a->kind == AST_INT;
+    bool literal = a->kind == AST_UNARY && a->op == '-' && a->a->kind == AST_INT && a->a->ival > 0;
     item->kind = WHOLE;
     item->at = literal ? ex2(L->ctx, OP_ADD, size, v.body) : v.body;
     return true;
@@ -455,10 +455,19 @@ static Val apply_items(Lower *L, const Val *base, const Ast *items, const char *
     return r;
 }
 
+/* What the recurrence of a state calls its index. */
+static const char *step_name(const Lower *L, const Symbol *s) {
+    for (int k = 0; k < L->index.n; k++)
+        if (L->index.at[k].var == s->index_var)
+            return L->index.at[k].name;
+    return "t";
+}
+
 /* x[t] and x[t-1] of a name of the recurrence being lowered. */
 static bool state_item(Lower *L, const Ast *a, const Symbol *s, Val *base) {
+    const char *t = step_name(L, s);
     if (!a->items || a->items->kind == AST_SLICE || a->items->kind == AST_NEW || a->items->kind == AST_IN) {
-        ERR(L, a->span, "E0216", "inside its recurrence '%s' is read one step at a time: %s[t] or %s[t-1]", s->name, s->name, s->name);
+        ERR(L, a->span, "E0216", "inside its recurrence '%s' is read one step at a time: %s[%s] or %s[%s-1]", s->name, s->name, t, s->name, t);
         return false;
     }
     const Ex *e = lower_scalar(L, a->items, T_INT, "an index");
@@ -467,8 +476,12 @@ static bool state_item(Lower *L, const Ast *a, const Symbol *s, Val *base) {
         return false;
     bool step = ex_is_int(ex2(L->ctx, OP_SUB, e, ex_var(L->ctx, s->index_var)), &back);
     if (step && back == 0) {
-        if (!s->defined)
-            ERR(L, a->span, "E0216", "'%s' of this step is read before its definition; only %s[t-1] is known here", s->name, s->name);
+        if (!s->defined && s->prev)
+            ERR(L, a->span, "E0216", "'%s' of this step is read before its definition; only %s[%s-1] is known here", s->name, s->name, t);
+        else if (!s->defined)
+            ERR(L, a->span, "E0216", "'%s' is read before its definition: move that above", s->name);
+        if (!s->defined && s->prev && a->items->next && !L->muted)
+            hint(L->ctx, "a recurrence runs along its first index, '%s'", t);
         *base = s->now;
         return s->defined;
     }
@@ -481,7 +494,7 @@ static bool state_item(Lower *L, const Ast *a, const Symbol *s, Val *base) {
     else
         ERR(L, a->span, "E0216", "a recurrence may read '%s' at this step or one step back, not at %s", s->name, span_text(L->ctx, a->items->span));
     if (!L->muted && step && back < -1)
-        hint(L->ctx, "to look further back carry another state: let q[t] from 0 = %s[t-1]", s->name);
+        hint(L->ctx, "to look further back carry another state: let q[%s] from 0 = %s[%s-1]", t, s->name, t);
     return false;
 }
 
