@@ -174,7 +174,11 @@ static const Ex *lift_axes(Lower *L, const Val *own, int nred, const Index *red,
     for (int k = 0; k < nred; k++)
         n.red[k] = red[k];
     Builder b = builder(L);
-    const Ex *read = build_read(&b, &n);
+    return build_read(&b, &n);
+}
+
+/* The same where there must be one. */
+static const Ex *must_lift(Lower *L, const Ex *read, Span span) {
     if (!read) {
         ERR(L, span, "E0224", "this needs an array whose size is not known before run time, or of more than %d axes", MAX_RANK);
         return NULL;
@@ -183,7 +187,7 @@ static const Ex *lift_axes(Lower *L, const Val *own, int nred, const Index *red,
 }
 
 const Ex *val_lift(Lower *L, const Val *own, int nred, const Index *red, Reduce reduce, const Ex *body, const Ex *arg, Span span) {
-    return lift_axes(L, own, nred, red, reduce, body, arg, NULL, span, 0);
+    return must_lift(L, lift_axes(L, own, nred, red, reduce, body, arg, NULL, span, 0), span);
 }
 
 /* An axis made by new has one element: what stretches reads it, whatever the index. */
@@ -203,6 +207,9 @@ static Val bound(Lower *L, Val v, const char *name, Span span, int let, Node **n
     if (v.bad)
         return v;
     const Ex *read = lift_axes(L, &v, 0, NULL, R_NONE, v.body, NULL, name, span, let);
+    if (!read && !let)                              /* it is only shared: without an array it is computed again */
+        return v;
+    read = must_lift(L, read, span);
     if (!read)
         return val_bad();
     if (node)
@@ -218,7 +225,7 @@ Val val_let(Lower *L, Val v, const char *name, Span span, Node **node) { return 
 Val val_shared(Lower *L, Val v, const char *name, Span span, Node **node) { return bound(L, v, name, span, 0, node); }
 
 Node *val_node(Lower *L, const Val *v, const char *name, Span span) {
-    const Ex *read = lift_axes(L, v, 0, NULL, R_NONE, v->body, NULL, name, span, 0);
+    const Ex *read = must_lift(L, lift_axes(L, v, 0, NULL, R_NONE, v->body, NULL, name, span, 0), span);
     if (read)
         read->node->labels = v->labels;
     return read ? read->node : NULL;
