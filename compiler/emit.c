@@ -116,37 +116,6 @@ static const char *temp_wish(Emit *e, const Ex *x) {
     return wish;
 }
 
-static void mark_ready(Emit *e, const Item *it) {
-    for (int k = 0; k < e->p->temp.n; k++)
-        if (e->p->temp.at[k]->item == it)
-            e->p->temp.at[k]->ready = true;
-}
-
-typedef struct { const Program *p; const Item *it; bool found; } Wanted;
-static void find_read(void *data, const Ex *x) {
-    Wanted *w = data;
-    const Item *it = is_read(x) ? read_item(w->p, x) : NULL;
-    w->found |= it && (it == w->it || it->first == w->it || it->prev == w->it);
-}
-
-/* Some statement reads the item, or is not one of those that only compute it. */
-static bool is_read_in(Wanted *w, const Block *b) {
-    for (const Stmt *s = b ? b->first : NULL; s && !w->found; s = s->next) {
-        const Ex *part[] = {s->value, s->arg, s->lo, s->hi};
-        for (int k = 0; k < 4; k++)
-            if (part[k])
-                ex_visit(part[k], find_read, w);
-        for (int a = 0; a < MAX_RANK; a++)
-            if (s->index[a])
-                ex_visit(s->index[a], find_read, w);
-        w->found |= s->item == w->it && s->kind != S_DECLARE && s->kind != S_ACCUMULATE && s->kind != S_BEST;
-        w->found |= s->sink && s->sink->item == w->it;
-        is_read_in(w, s->body);
-        is_read_in(w, s->otherwise);
-    }
-    return w->found;
-}
-
 static void declare(Emit *e, const Stmt *s, Out *out) {
     Str text = {0};
     if (s->temp) {
@@ -167,10 +136,10 @@ static void declare(Emit *e, const Stmt *s, Out *out) {
         const char *name = best ? s->item->best : total_name(e, s->item);
         out_line(out, "%s%s %s = %s;", s->changes ? "" : "const ", local_type(type), name, text_of(e, s->value, &text));
         if (!s->changes)
-            mark_ready(e, s->item);
+            temp_declared(e->p, s);
     }
     bool total = s->item && s->item->tree && !s->value, lone = s->item && !s->temp && !s->item->tree && s->item->nkept == 0;
-    if ((total || lone) && !is_read_in(&(Wanted){e->p, s->item, false}, e->p->body))
+    if ((total || lone) && !s->item->wanted)
         out_line(out, "(void)%s;", total ? item_name(e, s->item) : s->reduce != R_NONE ? s->item->best : total_name(e, s->item));
     str_free(&text);
 }

@@ -248,9 +248,8 @@ static void declare(Emit *e, const Stmt *s, Out *out) {
     lane_value(e, s->value, type, &value);
     item_name(e, s->item);
     out_line(out, "%s%s %s = %s;", s->changes ? "" : "const ", lane_type(type), is_best ? s->item->best : scalar_name(s->item), value.text);
-    for (int k = 0; k < e->p->temp.n && !s->changes; k++)
-        if (e->p->temp.at[k]->item == s->item)
-            e->p->temp.at[k]->ready = true;
+    if (!s->changes)
+        temp_declared(e->p, s);
     str_free(&value);
 }
 

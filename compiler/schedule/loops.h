@@ -56,6 +56,7 @@ struct Item {
     const char *best;           /* of an argmax: the best value so far */
     const char *lane_name;      /* what each lane adds up over rows */
     bool used, written;         /* by emitted text */
+    bool wanted;                /* some statement reads it, or does more than compute it */
 };
 
 typedef enum {
@@ -76,7 +77,12 @@ typedef enum {
 
 struct Block { Block *up; Stmt *owner; Stmt *first, *last; int depth, loops; };    /* blocks and loops around it */
 
-typedef struct { const Ex *value; const char *name; Block *block; Item *item; bool ready; } Temp;    /* item: its value's name; ready: declared above */
+typedef struct Temp {
+    const Ex *value; const char *name; Block *block;
+    Item *item;                 /* whose name it has */
+    bool ready;                 /* declared above */
+    struct Temp *older;         /* of the same value */
+} Temp;
 
 typedef enum { SINK_LOSS, SINK_METRIC, SINK_DRAW, SINK_SCALAR, SINK_ASSERT, SINK_CHECK, SINK_ARRAY } SinkKind;
 typedef struct { SinkKind kind; Home home; int place; Item *item; Span span; const char *name; } Sink;
@@ -112,7 +118,7 @@ struct Program {
     Item **copy;                /* by the graph's node id */
     VEC(Stmt *) loop;           /* by .var - LOOP_VAR */
     Block *body;
-    VEC(Temp *) temp;
+    VEC(Temp *) temp; Temp **temp_of; int temp_cap;     /* temp_of: the latest of a value, by its id */
 };
 
 /* Of a param: the scatters that its gradient is the sum of, or none (sparse.c). A list of the rows that one adds to. */
@@ -192,6 +198,8 @@ Stmt *loop_make(Program *, Block *, const Ex *lo, const Ex *hi, const char *lett
 Stmt *loop_new(Program *, Block *, const Ex *lo, const Ex *hi, const char *letter, const Dim *);
 const Ex *bind_ex(Program *, const Item *, const Ex *);        /* index variables to the loop variables of a placed item */
 Temp *temp_find(const Program *, const Ex *, const Block *);
+void temp_declared(const Program *, const Stmt *);             /* the item of the statement has been: so has its value */
+void find_wanted(Program *);
 
 /* cnames.c: C names that collide with nothing */
 typedef struct Names Names;

@@ -22,6 +22,7 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
         share_values(p);
         find_lanes(p);
         find_trees(p);
+        find_wanted(p);
     }
     return l;
 }

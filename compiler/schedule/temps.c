@@ -107,10 +107,16 @@ static Block *home_of(Share *s, const Ex *e, Block *at) {
 }
 
 Temp *temp_find(const Program *p, const Ex *e, const Block *at) {
-    for (int k = p->temp.n - 1; k >= 0; k--)
-        if (p->temp.at[k]->value == e && p->temp.at[k]->ready && block_within(at, p->temp.at[k]->block))
-            return p->temp.at[k];
+    for (Temp *t = e->id < p->temp_cap ? p->temp_of[e->id] : NULL; t; t = t->older)
+        if (t->ready && block_within(at, t->block))
+            return t;
     return NULL;
+}
+
+void temp_declared(const Program *p, const Stmt *s) {
+    for (Temp *t = s->value && s->value->id < p->temp_cap ? p->temp_of[s->value->id] : NULL; t; t = t->older)
+        if (t->item == s->item)
+            t->ready = true;
 }
 
 /* ---------------------------------------------------------------- naming */
@@ -148,9 +154,19 @@ static Stmt *child_holding(Block *block, Stmt *st) {
 }
 
 static Temp *temp_new(Share *s, const Ex *e, Block *block) {
-    Temp *t = NEW(s->p->ctx, Temp);
-    *t = (Temp){.value = e, .block = block, .ready = true};
-    vec_push(s->p->ctx, &s->p->temp, t);
+    Program *p = s->p;
+    Temp *t = NEW(p->ctx, Temp);
+    if (e->id >= p->temp_cap) {
+        int cap = 2 * e->id + 64;
+        Temp **of = NEWN(p->ctx, Temp *, cap);
+        for (int k = 0; k < p->temp_cap; k++)
+            of[k] = p->temp_of[k];
+        p->temp_of = of;
+        p->temp_cap = cap;
+    }
+    *t = (Temp){.value = e, .block = block, .ready = true, .older = p->temp_of[e->id]};
+    p->temp_of[e->id] = t;
+    vec_push(p->ctx, &p->temp, t);
     return t;
 }
 
@@ -276,3 +292,33 @@ void share_values(Program *p) {
     for (int k = 0; k < p->temp.n; k++)
         p->temp.at[k]->ready = false;                       /* again when its declaration has been written */
 }
+
+/* ---------------------------------------------------------------- what is read at all */
+
+static void want_read(void *data, const Ex *x) {
+    Item *it = is_read(x) ? read_item(data, x) : NULL;
+    Item *of[] = {it, it ? it->first : NULL, it ? it->prev : NULL};
+    for (int k = 0; k < 3; k++)
+        if (of[k])
+            of[k]->wanted = true;
+}
+
+static void want_block(Program *p, const Block *b) {
+    for (const Stmt *s = b ? b->first : NULL; s; s = s->next) {
+        const Ex *part[] = {s->value, s->arg, s->lo, s->hi};
+        for (int k = 0; k < 4; k++)
+            if (part[k])
+                ex_visit(part[k], want_read, p);
+        for (int a = 0; a < MAX_RANK; a++)
+            if (s->index[a])
+                ex_visit(s->index[a], want_read, p);
+        if (s->item && s->kind != S_DECLARE && s->kind != S_ACCUMULATE && s->kind != S_BEST)
+            s->item->wanted = true;
+        if (s->sink)
+            s->sink->item->wanted = true;
+        want_block(p, s->body);
+        want_block(p, s->otherwise);
+    }
+}
+
+void find_wanted(Program *p) { want_block(p, p->body); }
