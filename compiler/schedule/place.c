@@ -20,8 +20,9 @@ typedef struct {
     const Ex *lo, *hi;
     const Group *group;
     bool loop;
-    bool *after;                /* [cluster] this one needs that one's results */
+    uint64_t *after;            /* a bit for each cluster: this one needs that one's results */
     int class_of;
+    int waits_for;              /* so many of them that are not emitted yet */
     bool emitted;
 } Cluster;
 
@@ -164,17 +165,20 @@ static void find_classes(Program *p) {
 
 /* ---------------------------------------------------------------- clusters */
 
-static bool comes_after(const Cluster *c, int other) { return c->after[other]; }
+static bool comes_after(const Cluster *c, int other) { return c->after[other / 64] >> (other % 64) & 1; }
 
 static void add_needs(Level *l, int cluster, int needed) {
     Cluster *c = l->cluster.at[cluster];
-    if (needed < 0 || needed == cluster || c->after[needed])
+    if (needed < 0 || needed == cluster || comes_after(c, needed))
         return;
-    for (int k = 0; k < l->cluster.n; k++)
-        if (k == needed || comes_after(l->cluster.at[needed], k))
-            for (int d = 0; d < l->cluster.n; d++)
-                if (d == cluster || comes_after(l->cluster.at[d], cluster))
-                    l->cluster.at[d]->after[k] = true;
+    for (int d = 0; d < l->cluster.n; d++) {
+        Cluster *later = l->cluster.at[d];
+        if (d != cluster && !comes_after(later, cluster))
+            continue;
+        for (int w = 0; w <= l->most / 64; w++)
+            later->after[w] |= l->cluster.at[needed]->after[w];
+        later->after[needed / 64] |= UINT64_C(1) << (needed % 64);
+    }
 }
 
 /* Calls visit for everything of this program that must be there before the item. A read of PREV stands for its init. */
@@ -197,7 +201,7 @@ static void need_visit(Level *l, int cluster, int arg) { add_needs(l, arg, clust
 
 static int cluster_new(Level *l, const Group *group) {
     Cluster *c = NEW(l->p->ctx, Cluster);
-    c->after = NEWN(l->p->ctx, bool, l->most + 1);
+    c->after = NEWN(l->p->ctx, uint64_t, l->most / 64 + 1);
     c->group = group;
     c->class_of = -1;
     vec_push(l->p->ctx, &l->cluster, c);
@@ -400,14 +404,17 @@ static void place_cluster(Program *p, Block *block, Cluster *c) {
 }
 
 static int first_ready(const Level *l) {
-    for (int k = 0; k < l->cluster.n; k++) {
-        bool ready = !l->cluster.at[k]->emitted;
-        for (int d = 0; ready && d < l->cluster.n; d++)
-            ready = !l->cluster.at[k]->after[d] || l->cluster.at[d]->emitted;
-        if (ready)
+    for (int k = 0; k < l->cluster.n; k++)
+        if (!l->cluster.at[k]->emitted && l->cluster.at[k]->waits_for == 0)
             return k;
-    }
     return -1;
+}
+
+/* Who needs cluster k waits for one more (by = 1), or one less: it is placed. */
+static void count_waiting(Level *l, int k, int by) {
+    for (int d = 0; d < l->cluster.n; d++)
+        if (comes_after(l->cluster.at[d], k))
+            l->cluster.at[d]->waits_for += by;
 }
 
 /* Clusters in an order that respects what they need, the earliest first. */
@@ -417,11 +424,14 @@ static void place_level(Program *p, Block *block, Item **item, int n) {
         l.where[k] = -1;
     for (int k = 0; k < n; k++)
         assign(&l, item[k]);
+    for (int k = 0; k < l.cluster.n; k++)
+        count_waiting(&l, k, 1);
     for (int left = l.cluster.n, k = 0; left > 0; left--) {
         k = first_ready(&l);
         if (k < 0)
             bug(p->ctx, "loops that need each other");
         l.cluster.at[k]->emitted = true;
+        count_waiting(&l, k, -1);
         place_cluster(p, block, l.cluster.at[k]);
     }
 }
