@@ -248,18 +248,18 @@ static bool reads_at(Level *l, const Item *it, int index, int cluster, bool *row
     return true;
 }
 
-static bool needs_later(Level *l, const Item *it, int cluster) {
-    for (int k = 0; k < l->cluster.n; k++) {
-        if (k == cluster || !comes_after(l->cluster.at[k], cluster))
-            continue;
-        for (int r = 0; r < it->read.n; r++) {
-            const Item *from = read_item(l->p, it->read.at[r]);
-            if (from->node->kind == N_PREV && from->first
-                && (l->where[from->first->node->id] == k || (!in_ring(it, from->node->group) && l->where[from->prev->node->id] == k)))
-                return true;
-            if (l->where[from->node->id] == k)
-                return true;
-        }
+static bool is_later(const Level *l, const Item *needed, int cluster) {
+    int k = l->where[needed->node->id];
+    return k >= 0 && k != cluster && comes_after(l->cluster.at[k], cluster);
+}
+
+static bool needs_later(const Level *l, const Item *it, int cluster) {
+    for (int r = 0; r < it->read.n; r++) {
+        const Item *from = read_item(l->p, it->read.at[r]);
+        bool prev = from->node->kind == N_PREV && from->first;
+        if (is_later(l, from, cluster) || (prev && is_later(l, from->first, cluster))
+            || (prev && !in_ring(it, from->node->group) && is_later(l, from->prev, cluster)))
+            return true;
     }
     return false;
 }
