@@ -343,16 +343,25 @@ static const Ex *int_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
     }
 }
 
-/* A bool as an int beside a number: true, false, the bool or its opposite. */
-static const Ex *compare_truth(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
-    const Ex *truth = a->op == OP_INTOF ? a : b, *bound = truth == a ? b : a;
-    int64_t v;
+/* A bool as an int beside numbers, d = c * b + k compared with 0: true, false, the bool or its opposite. */
+static const Ex *compare_truth(Ctx *ctx, Op op, const Ex *d) {
+    Poly q = poly_of(ctx, d);
+    const Ex *truth = NULL;
+    double c = 0, k = 0;
     bool of[2] = {false, false};
-    if (truth->op != OP_INTOF || truth->arg[0]->type != T_BOOL || !ex_is_int(bound, &v))
+    for (int t = 0; t < q.n; t++) {
+        const Term *term = &q.term[t];
+        bool is_truth = term->n == 1 && term->factor[0]->op == OP_INTOF && term->factor[0]->arg[0]->type == T_BOOL;
+        if ((term->n > 0 && (!is_truth || truth)) || term->coefficient > INT32_MAX || term->coefficient < -INT32_MAX)
+            return NULL;
+        truth = is_truth ? term->factor[0]->arg[0] : truth;
+        *(is_truth ? &c : &k) = (double)term->coefficient;
+    }
+    if (!truth || q.overflow)
         return NULL;
     for (int x = 0; x < 2; x++)
-        fold_compare(op, truth == a ? x : (double)v, truth == a ? (double)v : x, &of[x]);
-    return of[0] == of[1] ? ex_bool(ctx, of[0]) : of[1] ? truth->arg[0] : ex_not(ctx, truth->arg[0]);
+        fold_compare(op, c * x + k, 0, &of[x]);
+    return of[0] == of[1] ? ex_bool(ctx, of[0]) : of[1] ? truth : ex_not(ctx, truth);
 }
 
 static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
@@ -362,7 +371,7 @@ static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
         int64_t v;
         if (ex_is_int(d, &v) && fold_compare(op, (double)v, 0, &folded))
             return ex_bool(ctx, folded);
-        return compare_truth(ctx, op, a, b);
+        return d->op == OP_INT ? NULL : compare_truth(ctx, op, d);
     } else if (is_const(a) && is_const(b) && fold_compare(op, number(a), number(b), &folded)) {
         return ex_bool(ctx, folded);
     } else if (a == b && op == OP_LT) {                             /* x < x, of nan too */
