@@ -813,29 +813,76 @@ static void let_counter(Gen *g, int depth) {
     add_value(g, name, truth ? T_BOOL : T_INT, matrix(T, H), truth ? NULL : L);
 }
 
+/* A name of a scan: a scalar or a row, real, labels of an axis, or bool. */
+typedef struct { const char *name, *size, *labels; Type type; bool from; } Carried;
+enum { MOST_STATES = 4 };
+
+/* What another name, or the same, is at this step (when it stands above) or one step back; as a real, an int below its
+ * labels or a condition. NULL: it has no such value. */
+static const char *state_read(Gen *g, const Carried *s, int at, int now, Type type, const char *t) {
+    const Carried *r = &s[at];
+    bool back = at >= now || (r->from && chance(g, 50));
+    if (back && !r->from)
+        return NULL;
+    const char *read = r->size ? say(g, "%s[%s%s, %s]", r->name, t, back ? "-1" : "", index_into(g, r->size, 1))
+                               : say(g, "%s[%s%s]", r->name, t, back ? "-1" : "");
+    switch (type) {
+    case T_REAL: return r->type == T_REAL ? read : r->type == T_INT ? say(g, "0.25 * %s", read) : say(g, "where(%s, 0.5, -0.75)", read);
+    case T_INT: return r->type == T_INT ? read : r->type == T_BOOL ? say(g, "where(%s, 1, 2)", read) : say(g, "where(%s > 0.1, 1, 0)", read);
+    default: return r->type == T_BOOL ? read : r->type == T_INT ? say(g, "(%s %% 2 == 1)", read) : say(g, "(%s < 0.2)", read);
+    }
+}
+
+static const char *state_step(Gen *g, const Carried *s, int n, int now, const char *t, int depth) {
+    static const char *const real[] = {"tanh(%s + %s)", "sin(%s * %s)", "(%s) - 0.5 * %s", "sigmoid(%s) * %s", "max(sin(%s), %s)"};
+    static const char *const bools[] = {"(%s) and %s", "(%s) or %s", "(%s) != %s", "not (%s) and %s"};
+    Type type = s[now].type;
+    Sizes none = {0};
+    const char *own = type == T_REAL ? scalar(g, depth) : type == T_INT ? some_int(g, depth) : condition(g, &none, depth), *read = NULL;
+    for (int tries = 0; !read && tries < 4; tries++)
+        read = state_read(g, s, chance(g, 40) ? now : below(g, n), now, type, t);
+    if (!read || chance(g, 10))                             /* a step that needs none before it */
+        read = type == T_REAL ? "0.3" : type == T_INT ? "1" : "true";
+    const char *form = type == T_REAL ? real[below(g, 5)] : type == T_BOOL ? bools[below(g, 4)] : "(%s + %s)", *hole = strstr(form, "%s");
+    const char *e = say(g, "%.*s%s%s", (int)(hole - form), form, own, hole + 2);
+    hole = strstr(e + (hole - form) + strlen(own), "%s");
+    e = say(g, "%.*s%s%s", (int)(hole - e), e, read, hole + 2);
+    const char *test = chance(g, 25) ? state_read(g, s, below(g, n), now, T_BOOL, t) : NULL;
+    if (test)
+        e = say(g, "where(%s, %s, %s)", test, e, read);
+    return type == T_INT ? say(g, "(%s) %% %s", e, s[now].labels) : e;
+}
+
 static void let_scan(Gen *g, int depth) {
-    const char *T = any_dim(g), *H = any_dim(g), *t = fresh(g, "i"), *j = fresh(g, "i"), *p = fresh(g, "h"), *q = fresh(g, "h"), *r = fresh(g, "h"), *c = fresh(g, "c");
-    bool third = chance(g, 50), counts = chance(g, 40);
-    g->var[g->nvars++] = (Var){t, T, false};
-    const char *whole = scalar(g, depth - 1), *step = some_int(g, depth - 1);
-    g->var[g->nvars++] = (Var){j, H, false};
-    const char *a = scalar(g, depth - 1), *b = scalar(g, depth - 1), *from = literal(g);
+    const char *T = any_dim(g), *t = fresh(g, "i"), *from[MOST_STATES];
+    Carried s[MOST_STATES];
+    int n = 2 + below(g, MOST_STATES - 1);
+    for (int k = 0; k < n; k++) {
+        Sizes step = {0};
+        s[k] = (Carried){fresh(g, "h"), chance(g, 60) ? any_dim(g) : NULL, NULL, chance(g, 60) ? T_REAL : chance(g, 60) ? T_INT : T_BOOL, chance(g, 75)};
+        if (s[k].type == T_INT)
+            s[k].labels = any_dim(g);
+        if (s[k].size)
+            step = vector(s[k].size);
+        from[k] = s[k].type == T_BOOL ? chance(g, 50) ? "true" : "false" : s[k].type == T_INT ? chance(g, 50) ? "0" : say(g, "%s - 1", s[k].labels)
+                : chance(g, 50) ? expr(g, &step, below(g, 2)) : literal(g);
+        if (s[k].type == T_REAL && strcmp(from[k], "0") == 0)
+            from[k] = "0.25";                               /* an int is what a state may stay */
+    }
     line(g, say(g, "scan %s in %s {", t, T));
-    if (counts)                                             /* steps of ints, which say where another state is read */
-        line(g, say(g, "    let %s[%s] from 0 = (%s[%s-1] + %s) %% %s", c, t, c, t, step, H));
-    if (third)
-        line(g, say(g, "    let %s[%s] from 0.5 = tanh(%s + 0.7 * %s[%s-1] + %s[%s-1, 0])", r, t, whole, r, t, q, t));
-    line(g, say(g, "    let %s[%s, %s in %s] = tanh(%s + %s[%s-1, %s])", p, t, j, H, a, q, t, j));
-    line(g, say(g, "    let %s[%s, %s in %s] from %s = sigmoid(%s) * %s[%s-1, %s] + 0.5 * %s[%s, %s]%s", q, t, j, H, from, b, q, t, j, p, t,
-                counts ? say(g, "%s[%s]", c, t) : chance(g, 60) ? j : say(g, "%s - 1 - %s", H, j), third ? say(g, " + %s[%s]", r, t) : ""));
+    for (int k = 0; k < n; k++) {
+        const char *j = fresh(g, "i");
+        g->var[g->nvars++] = (Var){t, T, false};
+        if (s[k].size)
+            g->var[g->nvars++] = (Var){j, s[k].size, false};
+        const char *e = state_step(g, s, n, k, t, depth - 1);
+        line(g, say(g, "    let %s[%s%s] %s%s%s= %s", s[k].name, t, s[k].size ? say(g, ", %s in %s", j, s[k].size) : "", s[k].from ? "from " : "",
+                    s[k].from ? from[k] : "", s[k].from ? " " : "", s[k].type == T_REAL && !s[k].from ? say(g, "1.0 * (%s)", e) : e));
+        g->nvars = 0;
+    }
     line(g, "}");
-    g->nvars = 0;
-    add_value(g, p, T_REAL, matrix(T, H), NULL);
-    add_value(g, q, T_REAL, matrix(T, H), NULL);
-    if (third)
-        add_value(g, r, T_REAL, vector(T), NULL);
-    if (counts)
-        add_value(g, c, T_INT, vector(T), H);
+    for (int k = 0; k < n; k++)
+        add_value(g, s[k].name, s[k].type, s[k].size ? matrix(T, s[k].size) : vector(T), s[k].labels);
 }
 
 /* The last statements: what is learnt from, and what is looked at. <w, J v> and <J' w, v> are two metrics. */
