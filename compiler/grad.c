@@ -624,6 +624,8 @@ bool gradient(const Builder *b, Node *node, const Ex *seed, Node *const *x, int 
             visit_node(s, s->graph->node.at[k]);
     for (int k = 0; k < n; k++)
         dx[k] = s->adj[x[k]->id];
+    for (int k = s->count; k < s->graph->node.n; k++)
+        s->graph->node.at[k]->swept = true;
     if (s->failed && error_count(b->ctx) == 0)
         error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time, or of more than %d axes", MAX_RANK);
     return !s->failed;

@@ -199,6 +199,7 @@ struct Node {
     Node *adjoint_of;
     int let;                            /* ordinal of a let, > 0: a name of the model, kept apart from equal nodes while lowering */
     bool stop;                          /* no gradient flows */
+    bool swept;                         /* made by a reverse sweep: an adjoint, or on the way to one */
     const struct Rule *vjp;             /* a reverse rule that replaces the table */
     uint64_t hash; Node *chain;
 };
@@ -296,6 +297,7 @@ bool gradient(const Builder *, Node *s, const Ex *seed, Node *const *x, int n, c
 
 bool find_residuals(Ctx *, Graph *);         /* residual.c: graph->residual and ->jacobian when the optimizer is lm() */
 Graph *differentiate(Ctx *, Graph *);       /* requires: losses. ensures: params[].grad */
+void mask_products(Ctx *, Graph *);           /* requires: gradients. ensures: no masked 0 is multiplied by what may not be finite */
 Graph *simplify(Ctx *, Graph *);            /* algebraic laws, sharing, pruning */
 Graph *share(Ctx *, Graph *);               /* a costly term of several nodes becomes a node of its own */
 Graph *fuse(Ctx *, Graph *);                /* substitutes nodes into their only reader where nothing is computed twice */

@@ -18,7 +18,11 @@
 static void pass_parse(Compile *c) { c->ast = parse(c->ctx, c->file); }
 static void pass_specialise(Compile *c) { specialise(c); }
 static void pass_lower(Compile *c) { c->graph = lower(c->ctx, c->ast, c->file); }
-static void pass_differentiate(Compile *c) { c->graph = differentiate(c->ctx, c->graph); }
+static void pass_differentiate(Compile *c) 
+{
+    c->graph = differentiate(c->ctx, c->graph);
+    mask_products(c->ctx, c->graph);
+}
 static void pass_simplify(Compile *c) { c->graph = simplify(c->ctx, c->graph); }
 static void pass_share(Compile *c) { c->graph = share(c->ctx, c->graph); }
 static void pass_fuse(Compile *c) { c->graph = fuse(c->ctx, c->graph); }

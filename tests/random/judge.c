@@ -150,6 +150,7 @@ static void passes(Ctx *ctx, Case *c, int file) {
     verify(ctx, g);
     ctx->pass = "differentiate";
     g = differentiate(ctx, g);
+    mask_products(ctx, g);
     if (error_count(ctx))
         return;
     verify(ctx, g);
