@@ -15,7 +15,13 @@
 enum { MOST_CONDITIONS = 4, MOST_ROUNDS = 16 };
 
 /* By node id. mask: in the node's axes; false: it is always 0; NULL: nothing is known. */
-typedef struct { Ctx *ctx; const Graph *g; const Ex **mask; bool *risky, *learnt; int budget; } Masks;
+typedef struct {
+    Ctx *ctx;
+    const Graph *g;
+    const Ex **mask;
+    bool *risky, *learnt;               /* may not be finite; depends on a param */
+    int budget;                         /* visits that are left for a body */
+} Masks;
 
 static bool is_zero(const Ex *e) { return e->op == OP_REAL && e->real == 0; }
 static bool is_false(const Ex *e) { return e->op == OP_BOOL && ex_is_number(e, 0); }
@@ -70,7 +76,7 @@ static const Ex *mask_of(const Masks *m, const Ex *e) {
     case OP_WHERE:
         a = both(ctx, e->arg[0], mask_of(m, e->arg[1]));
         b = both(ctx, ex_not(ctx, e->arg[0]), mask_of(m, e->arg[2]));
-        return in_both(ctx, is_zero(e->arg[1]) ? ex_bool(ctx, false) : a, is_zero(e->arg[2]) ? ex_bool(ctx, false) : b);
+        return in_both(ctx, a, b);
     case OP_NEG: case OP_DIV:
         return mask_of(m, e->arg[0]);
     case OP_MUL:
@@ -137,7 +143,9 @@ static bool is_learnt(const Masks *m, const Ex *e) {
     return r.found;
 }
 
-static bool divides_by_number(const Ex *e) { return e->op == OP_DIV && (e->arg[1]->op == OP_REAL || e->arg[1]->op == OP_REALOF) && !is_zero(e->arg[1]); }
+static bool divides_by_number(const Ex *e) {
+    return e->op == OP_DIV && (e->arg[1]->op == OP_REAL || e->arg[1]->op == OP_REALOF) && !is_zero(e->arg[1]);
+}
 
 /* One number of data for all elements, a deviation or a size, would spoil the loss as well. */
 static void find_risk(void *data, const Ex *e) {
@@ -185,7 +193,8 @@ static bool settle(Masks *m) {
         bool changed = false;
         for (int k = 0; k < n; k++) {
             const Ex *mask = node_mask(m, m->g->node.at[k]);
-            bool learnt = m->learnt[k] || learnt_node(m, m->g->node.at[k]), risky = m->risky[k] || risky_node(m, m->g->node.at[k]);
+            bool learnt = m->learnt[k] || learnt_node(m, m->g->node.at[k]);
+            bool risky = m->risky[k] || risky_node(m, m->g->node.at[k]);
             changed |= mask != m->mask[k] || risky != m->risky[k] || learnt != m->learnt[k];
             m->mask[k] = mask;
             m->risky[k] = risky;
