@@ -206,6 +206,14 @@ static const Ex *replaced(void *data, int var) {
     return NULL;
 }
 
+/* As many elements as the range has at most: that of a reduction may be empty. C has no arrays of 0. */
+static const Ex *room_for(Ctx *ctx, const Index *x, const Ex *size) {
+    int64_t n;
+    if (ex_is_int(size, &n))
+        return n < 1 && is_ragged(x) ? ex_int(ctx, 1) : size;
+    return !x->reduces || prove_nonnegative(ctx, size, NULL) ? size : ex2(ctx, OP_MAX, size, ex_int(ctx, 0));
+}
+
 /* The outer variables that are used, those of recurrences or the others, become axes. */
 static bool add_outer(const Builder *b, const bool *used, bool sequential, Build *n, const Ex **index, Replace *shift) {
     Ctx *ctx = b->ctx;
@@ -229,7 +237,7 @@ static bool add_outer(const Builder *b, const bool *used, bool sequential, Build
         }
         if (!hi || !made_of_dims(lo) || rank >= MAX_RANK)
             return false;
-        n->axis[rank] = (Axis){ex2(ctx, OP_SUB, hi, lo), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
+        n->axis[rank] = (Axis){room_for(ctx, x, ex2(ctx, OP_SUB, hi, lo)), ex_is_number(lo, 0) && !x->hi->has_var ? x->dim : NULL, x->name};
         n->axis_var[rank] = x->var;
         if (!ex_is_number(lo, 0)) {
             n->axis_var[rank] = VAR_SHIFTED + shift->n;

@@ -237,7 +237,7 @@ typedef struct Graph {
 Graph *graph_new(Ctx *);
 Node *node_leaf(Ctx *, Graph *, NodeKind, Type, int rank, const Axis *, int place, const char *name, Span);
 /* Builds a comprehension from expressions in any variables: axes[p] stands for var axis_var[p], reductions likewise. */
-typedef struct { int var; const Ex *lo, *hi; const char *name; const Dim *dim; bool sequential; } Index;
+typedef struct { int var; const Ex *lo, *hi; const char *name; const Dim *dim; bool sequential, reduces; } Index;
 Node *node_compute(Ctx *, Graph *, int rank, const Axis *, const int *axis_var, int nred, const Index *red, Reduce, const Ex *body, const Ex *arg, const char *name, Span,
                    int let);        /* > 0: a name of the model, never shared with an equal node */
 Node *node_scatter(Ctx *, Graph *, int rank, const Axis *, int nred, const Index *red, const Ex *const *target, const Ex *body, const char *name, Span);

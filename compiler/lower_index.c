@@ -66,7 +66,7 @@ bool push_index(Lower *L, const Ast *in, bool reduction) {
         fine = false;
     }
     fine &= lo && hi;
-    Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim};
+    Index x = {.var = VAR_SCOPE + L->next_var++, .lo = fine ? lo : ex_int(ctx, 0), .hi = fine ? hi : ex_int(ctx, 1), .name = in->text, .dim = dim, .reduces = reduction};
     fine = fine && (reduction || positive_axis(L, in->text, x.hi, in->span));
     vec_push(ctx, &L->index, x);
     fine &= open_index(L, in);
