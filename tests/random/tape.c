@@ -155,7 +155,7 @@ static int negative(Tape *t, int a) { return tape_op(t, K_NEG, a, -1); }
 
 static int partial_pow(Tape *t, int id, int k) {
     int a = t->cell.at[id].a, b = t->cell.at[id].b;
-    if (k == 0 && t->cell.at[b].value == 0)
+    if (k == 0 && t->cell.at[b].value == 0 && t->cell.at[a].value == 0)
         return -1;
     if (k == 0)
         return tape_op(t, K_MUL, b, tape_op(t, K_POW, a, tape_op(t, K_SUB, b, tape_const(t, 1))));
