@@ -23,7 +23,6 @@ typedef struct {
     int budget;                         /* visits that are left for a body */
 } Masks;
 
-static bool is_zero(const Ex *e) { return e->op == OP_REAL && e->real == 0; }
 static bool is_false(const Ex *e) { return e->op == OP_BOOL && ex_is_number(e, 0); }
 
 /* ---------------------------------------------------------------- conditions */
@@ -72,7 +71,7 @@ static const Ex *mask_of(const Masks *m, const Ex *e) {
     const Ex *a, *b;
     switch (e->op) {
     case OP_REAL:
-        return is_zero(e) ? ex_bool(ctx, false) : NULL;
+        return ex_is_number(e, 0) ? ex_bool(ctx, false) : NULL;
     case OP_WHERE:
         a = both(ctx, e->arg[0], mask_of(m, e->arg[1]));
         b = both(ctx, ex_not(ctx, e->arg[0]), mask_of(m, e->arg[2]));
@@ -144,7 +143,7 @@ static bool is_learnt(const Masks *m, const Ex *e) {
 }
 
 static bool divides_by_number(const Ex *e) {
-    return e->op == OP_DIV && (e->arg[1]->op == OP_REAL || e->arg[1]->op == OP_REALOF) && !is_zero(e->arg[1]);
+    return e->op == OP_DIV && (e->arg[1]->op == OP_REAL || e->arg[1]->op == OP_REALOF) && !ex_is_number(e->arg[1], 0);
 }
 
 /* One number of data for all elements, a deviation or a size, would spoil the loss as well. */

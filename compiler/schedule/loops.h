@@ -142,6 +142,7 @@ bool is_read(const Ex *);
 bool known_size(Ctx *, const Ex *size, int64_t *n);
 int node_parts(Node *, const Ex **part[]);                  /* addresses of all expressions of a node: how many, MAX_PARTS at most */
 void node_rewrite(Ctx *, Node *, ExLeaf, void *);           /* ex_rebuild of all of them */
+void stmt_visit(const Stmt *, void (*)(void *, const Ex *), void *);       /* ex_visit of all that a statement has, but of its blocks */
 
 /* program.c */
 bool has_run(const Graph *, RunKind);                       /* RUN_JACOBIAN is there for lm() alone */

@@ -2,7 +2,8 @@
  *
  * In: a program with PREV leaves. Out: for each recurrence its members, the items that depend on a PREV of it and reach
  * one of its states: they run inside one loop over t. What a recurrence inside a step needs and makes is of the outer
- * one too, so its loop stands inside the other's. Everybody else that reads PREV reads the state itself instead,
+ * one too, so its loop stands inside the other's. A state that is known at load or needs no step before is not carried:
+ * all of it is there first. Who reads the PREV of such a state, or reads PREV from outside, reads the state itself,
  *
  *     prev[t, j]   becomes   t == 0 ? init[j] : state[t - 1, j]
  *

@@ -200,13 +200,7 @@ static void drop_unused(Split *s, Block *b) {
             block_remove(st);
             continue;
         }
-        const Ex *part[] = {st->value, st->arg};
-        for (int k = 0; k < 2; k++)
-            if (part[k])
-                ex_visit(part[k], mark_used, s);
-        for (int a = 0; a < MAX_RANK; a++)
-            if (st->index[a])
-                ex_visit(st->index[a], mark_used, s);
+        stmt_visit(st, mark_used, s);
     }
 }
 

@@ -3,7 +3,8 @@
  * In: statements whose expressions share parts. Out: declarations before them: a part with two uses is named where it
  * is first needed; a part that costs something, or that reads memory, and does not depend on the loop it stands in is
  * named outside of that loop. Parts that are valid only where control reaches (has_guarded) never leave their branch:
- * a where whose branch shares such a part becomes an if statement, in whose blocks the part has its name. */
+ * a where whose branch shares such a part becomes an if statement, in whose blocks the part has its name. Last, when all
+ * statements are there, which items anything reads at all. */
 #include "loops.h"
 #include <stdlib.h>
 
@@ -305,13 +306,7 @@ static void want_read(void *data, const Ex *x) {
 
 static void want_block(Program *p, const Block *b) {
     for (const Stmt *s = b ? b->first : NULL; s; s = s->next) {
-        const Ex *part[] = {s->value, s->arg, s->lo, s->hi};
-        for (int k = 0; k < 4; k++)
-            if (part[k])
-                ex_visit(part[k], want_read, p);
-        for (int a = 0; a < MAX_RANK; a++)
-            if (s->index[a])
-                ex_visit(s->index[a], want_read, p);
+        stmt_visit(s, want_read, p);
         if (s->item && s->kind != S_DECLARE && s->kind != S_ACCUMULATE && s->kind != S_BEST)
             s->item->wanted = true;
         if (s->sink)

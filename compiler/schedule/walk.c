@@ -56,3 +56,13 @@ void node_rewrite(Ctx *ctx, Node *n, ExLeaf leaf, void *data) {
     for (int k = node_parts(n, part) - 1; k >= 0; k--)
         *part[k] = ex_rebuild(ctx, *part[k], leaf, data);
 }
+
+void stmt_visit(const Stmt *s, void (*visit)(void *, const Ex *), void *data) {
+    const Ex *part[] = {s->value, s->arg, s->lo, s->hi};
+    for (int k = 0; k < 4; k++)
+        if (part[k])
+            ex_visit(part[k], visit, data);
+    for (int a = 0; a < MAX_RANK; a++)
+        if (s->index[a])
+            ex_visit(s->index[a], visit, data);
+}
