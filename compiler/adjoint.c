@@ -271,9 +271,13 @@ static const Ex *scattered(Solve *z, const Ex *const *f, const Ex *contribution)
     Axis axis[MAX_RANK];
     const Ex *at[MAX_RANK], *index[MAX_RANK];
     int nred = 0, rank = 0;
+    Facts plain = {.range = z->var, .nranges = z->nvars};
+    bool inside = true;             /* wherever the loops go, not only where the guard of the read holds */
+    for (int k = 0; k < z->to->rank; k++)
+        inside = inside && prove_in_range(ctx, f[k], z->to->axis[k].size, &plain);
     for (int k = 0; k < z->to->rank; k++) {
         axis[rank] = z->to->axis[k];
-        at[rank] = f[k];
+        at[rank] = inside ? f[k] : ex_guarded(ctx, f[k]);
         index[rank++] = target(z, k);
     }
     bool *used = NEWN(ctx, bool, s->b.nouter + 1);

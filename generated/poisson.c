@@ -67,6 +67,9 @@ static void init(AdRun *run)
 static void step(AdRun *run)
 {
     const int64_t n = run->dims[0];
+    const int64_t types = run->dims[1];
+    const int64_t years = run->dims[2];
+    const int64_t periods = run->dims[3];
     size_t at[2];
     load_offsets(run->dims, at);
     const real *restrict service = run->data[3];
@@ -82,14 +85,14 @@ static void step(AdRun *run)
     real *restrict dof_kind = run->grad[1];
     real *restrict dof_built = run->grad[2];
     real *restrict dof_operated = run->grad[3];
-    int64_t *restrict of_kind_rows = run->rows[0];
-    int64_t *restrict of_built_rows = run->rows[1];
-    int64_t *restrict of_operated_rows = run->rows[2];
 
     /* poisson.ad:28: loss error = poisson_nll(log_rate, damages) */
     ad_tree error_sum_total = {0};
 
     /* backward of poisson.ad:28 */
+    memset(dof_operated, 0, sizeof(real) * (size_t)(periods - 1));
+    memset(dof_built, 0, sizeof(real) * (size_t)(years - 1));
+    memset(dof_kind, 0, sizeof(real) * (size_t)(types - 1));
     ad_tree drate_2_total = {0};
 
     for (int64_t i = 0; i < n; i++) {
@@ -106,13 +109,13 @@ static void step(AdRun *run)
         /* backward of poisson.ad:25 */
         const real dlog_rate = x_part * v - damages_i * v;
         /* backward of poisson.ad:28 */
-        dof_operated[operated_i - 1] += 1 <= operated_i ? dlog_rate : 0.0;
-        dof_built[built_i - 1] += 1 <= built_i ? dlog_rate : 0.0;
-        dof_kind[kind_i - 1] += 1 <= kind_i ? dlog_rate : 0.0;
+        if (1 <= operated_i)
+            dof_operated[operated_i - 1] += dlog_rate;
+        if (1 <= built_i)
+            dof_built[built_i - 1] += dlog_rate;
+        if (1 <= kind_i)
+            dof_kind[kind_i - 1] += dlog_rate;
         ad_add(&drate_2_total, dlog_rate);
-        if (of_kind_rows) of_kind_rows[i] = kind_i - 1;
-        if (of_built_rows) of_built_rows[i] = built_i - 1;
-        if (of_operated_rows) of_operated_rows[i] = operated_i - 1;
     }
 
     /* backward of poisson.ad:28 */
@@ -324,12 +327,6 @@ static const AdParam model_params[] = {
      .scalar_fill = 1, .file = NULL, .constraint = AD_FREE, .frozen = 0},
 };
 
-static const AdRows model_rows[] = {
-    {1, 0},    /* of_kind */
-    {2, 0},    /* of_built */
-    {3, 0},    /* of_operated */
-};
-
 static const AdScalar model_losses[] = {
     {"error", 28, 1},
 };
@@ -390,7 +387,6 @@ const AdModel poisson_model = {
     .ndims = 7, .dims = model_dims,
     .ndata = 5, .data = model_data,
     .nparams = 4, .params = model_params,
-    .nrows = 3, .rows = model_rows,
     .nlosses = 1, .losses = model_losses,
     .nmetrics = 2, .metrics = model_metrics,
     .noutputs = 1, .outputs = model_outputs,

@@ -183,9 +183,7 @@ static void lower_done(Program *p, Stmt *at, Item *it) {
 /* where(c, x, neutral) accumulates under an if when x must not be computed, or costs something, where c is false. */
 static Stmt *under_guard(Program *p, Stmt *at, const Item *it, const Ex **value) {
     const Ex *e = *value;
-    bool guarded = false;
-    for (int a = 0; it->node->kind == N_SCATTER && a < it->node->rank; a++)
-        guarded |= it->node->target[a]->has_guarded;
+    bool guarded = it->node->kind == N_SCATTER;             /* its place may be none where c is false */
     if (e->op != OP_WHERE || e->arg[2] != neutral(p, it) || it->node->reduce == R_PROD)
         return NULL;
     if (!guarded && !e->arg[1]->has_guarded && !is_costly(e->arg[1]))
