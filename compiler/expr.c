@@ -647,6 +647,14 @@ const Ex *ex_map_vars(Ctx *ctx, const Ex *e, VarMap map, void *data, bool guarde
     return e ? walked(&(Walk){.ctx = ctx, .map = map, .data = data, .guarded = guarded}, e) : NULL;
 }
 
+typedef struct { const Ex *const *index; int n; } At;
+static const Ex *at_index(void *data, int var) {
+    const At *at = data;
+    return var < at->n ? at->index[var] : NULL;
+}
+
+const Ex *ex_at_index(Ctx *ctx, const Ex *e, const Ex *const *index, int n) { return ex_map_vars(ctx, e, at_index, &(At){index, n}, false); }
+
 const Ex *ex_rebuild(Ctx *ctx, const Ex *e, ExLeaf leaf, void *data) {
     return e ? walked(&(Walk){.ctx = ctx, .leaf = leaf, .data = data}, e) : NULL;
 }

@@ -693,6 +693,7 @@ Graph *differentiate(Ctx *ctx, Graph *g) {
         p->grad = node_compute(ctx, g, p->node->rank, p->node->axis, var, 0, NULL, R_NONE, dx[k], NULL,
                                arena_printf(ctx->arena, "d%s", p->name), p->node->span, 0);
         p->grad->adjoint_of = p->node;
+        p->grad->swept = true;
     }
     find_residuals(ctx, g);
     return g;

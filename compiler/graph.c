@@ -538,9 +538,11 @@ Graph *graph_map(Ctx *ctx, const Graph *old, ReadMap read, BodyMap body, void *d
     COPY_VEC(ctx, g->lets, old->lets);
     COPY_VEC(ctx, g->settings, old->settings);
     graph_live(ctx, old, map.live);
-    for (int k = 0; k < old->node.n; k++)
-        if (map.live[k])
-            map.node[k] = map_node(&m, old->node.at[k], groups);
+    for (int k = 0; k < old->node.n; k++) {
+        const Node *n = old->node.at[k];
+        if (map.live[n->id])
+            map.node[n->id] = map_node(&m, n, groups);
+    }
     for (int k = 0; k < old->group.n; k++)
         for (int s = 0; groups[k] && s < old->group.at[k]->states.n; s++) {
             const State *from = &old->group.at[k]->states.at[s];

@@ -111,6 +111,7 @@ void ex_vars(const Ex *, bool *used, int n);  /* marks used[v] for v < n */
  * changed become OP_READ_IF (the new index is in range only under a guard that the caller adds). */
 typedef const Ex *(*VarMap)(void *data, int var);
 const Ex *ex_map_vars(Ctx *, const Ex *, VarMap, void *data, bool guarded);
+const Ex *ex_at_index(Ctx *, const Ex *, const Ex *const *index, int n);       /* index[k] for variable k: of a node, its value there */
 /* Rebuilds bottom-up; leaf(data, e) may give another expression for a READ, READ_IF, DIM ... (its arguments already
  * rebuilt), or NULL to keep it. */
 typedef const Ex *(*ExLeaf)(void *data, const Ex *e);
@@ -272,9 +273,10 @@ void print_node_name(const Node *, Str *);
 void node_print(Ctx *, const Node *, Str *), graph_print(Ctx *, const Graph *, FILE *), graph_dot(Ctx *, const Graph *, FILE *);
 bool verify(Ctx *, const Graph *);      /* bug() naming ctx->pass when an invariant is broken */
 
-/* Rebuilds the graph: live nodes in order, each of their expressions with its reads (arguments first) replaced by
- * read(data, map, e): an expression over new nodes, or NULL for the plain read of map->node[e->node->id]. Drops what no
- * root reaches. The base of every pass: with read NULL it is the empty pass, which shares and prunes. */
+/* Rebuilds the graph: live nodes in the order of old->node, whatever their ids, each of their expressions with its reads
+ * (arguments first) replaced by read(data, map, e): an expression over new nodes, or NULL for the plain read of
+ * map->node[e->node->id]. Drops what no root reaches. The base of every pass: with read NULL it is the empty pass, which
+ * shares and prunes. */
 typedef struct { Ctx *ctx; const Graph *old; Graph *made; Node **node; bool *live; void *mapping; } GraphMap;
 typedef const Ex *(*ReadMap)(void *data, GraphMap *, const Ex *read);
 typedef const Ex *(*BodyMap)(void *data, GraphMap *, const Node *old, const Ex *mapped);    /* a last word on a body */
@@ -297,7 +299,7 @@ bool gradient(const Builder *, Node *s, const Ex *seed, Node *const *x, int n, c
 
 bool find_residuals(Ctx *, Graph *);         /* residual.c: graph->residual and ->jacobian when the optimizer is lm() */
 Graph *differentiate(Ctx *, Graph *);       /* requires: losses. ensures: params[].grad */
-void mask_products(Ctx *, Graph *);           /* requires: gradients. ensures: no masked 0 is multiplied by what may not be finite */
+Graph *mask_products(Ctx *, Graph *);         /* requires: gradients. ensures: no masked 0 is multiplied by what may not be finite */
 Graph *simplify(Ctx *, Graph *);            /* algebraic laws, sharing, pruning */
 Graph *share(Ctx *, Graph *);               /* a costly term of several nodes becomes a node of its own */
 Graph *fuse(Ctx *, Graph *);                /* substitutes nodes into their only reader where nothing is computed twice */

@@ -51,12 +51,6 @@ static Node *seeded(Lower *L, Val s, const Ex *x_read, Span span, const Ex **see
     return node;
 }
 
-typedef struct { const Ex *read; } Canonical;
-static const Ex *at_read(void *data, int var) {
-    const Canonical *c = data;
-    return var < c->read->nargs ? c->read->arg[var] : NULL;
-}
-
 /* d s / d x as a value of x's shape, with what is held taken as constant. */
 static Val derivative_in(Lower *L, Val s, Node *x, const Val *shape, const Node *held, Span span) {
     const Ex *seed, *dx = NULL, *x_read = shape->body;
@@ -73,8 +67,12 @@ static Val derivative_in(Lower *L, Val s, Node *x, const Val *shape, const Node 
     Val r = *shape;
     r.type = T_REAL;
     r.labels = NULL;
-    r.body = dx ? ex_map_vars(L->ctx, dx, at_read, &(Canonical){x_read}, false) : ex_real(L->ctx, 0);
-    return val_shared(L, r, NULL, span, NULL);
+    node = NULL;
+    r.body = dx ? ex_at_index(L->ctx, dx, x_read->arg, x_read->nargs) : ex_real(L->ctx, 0);
+    r = val_shared(L, r, NULL, span, &node);
+    if (node)
+        node->swept = true;
+    return r;
 }
 
 static bool is_scalar(Lower *L, const Ast *a, const Val *s, const char *what) {

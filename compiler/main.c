@@ -21,7 +21,7 @@ static void pass_lower(Compile *c) { c->graph = lower(c->ctx, c->ast, c->file); 
 static void pass_differentiate(Compile *c) 
 {
     c->graph = differentiate(c->ctx, c->graph);
-    mask_products(c->ctx, c->graph);
+    c->graph = mask_products(c->ctx, c->graph);
 }
 static void pass_simplify(Compile *c) { c->graph = simplify(c->ctx, c->graph); }
 static void pass_share(Compile *c) { c->graph = share(c->ctx, c->graph); }

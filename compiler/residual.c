@@ -213,8 +213,10 @@ static bool differentiate_term(Residuals *z, Term_ *t) {
             axis[rank] = x[k]->axis[a];
             var[rank] = a;
         }
-        if (dx[k])
-            t->d[k] = node_compute(ctx, g, rank, axis, var, 0, NULL, R_NONE, dx[k], NULL, NULL, t->r->span, 0);
+        if (!dx[k])
+            continue;
+        t->d[k] = node_compute(ctx, g, rank, axis, var, 0, NULL, R_NONE, dx[k], NULL, NULL, t->r->span, 0);
+        t->d[k]->swept = true;
     }
     return true;
 }

@@ -12,12 +12,6 @@ static bool only_names(const Ex *e) {
     return e->op == OP_READ || e->op == OP_REAL || e->op == OP_INT || e->op == OP_BOOL;
 }
 
-typedef struct { const Ex *const *to; int n; } At;
-static const Ex *at_index(void *data, int var) {
-    const At *a = data;
-    return var < a->n ? a->to[var] : NULL;
-}
-
 /* The node in the new graph is asked: what it reads has been replaced already. */
 static const Ex *see_through(void *data, GraphMap *m, const Ex *read) {
     (void)data;
@@ -26,7 +20,7 @@ static const Ex *see_through(void *data, GraphMap *m, const Ex *read) {
         return to->body;
     if (!to || to->kind != N_COMPUTE || to->reduce != R_NONE || !only_names(to->body))
         return NULL;
-    const Ex *e = ex_map_vars(m->ctx, to->body, at_index, &(At){read->arg, to->rank}, false);
+    const Ex *e = ex_at_index(m->ctx, to->body, read->arg, to->rank);
     return read->op == OP_READ_IF ? ex_guarded(m->ctx, e) : e;
 }
 

@@ -179,21 +179,25 @@ static void step(AdRun *run)
         const real dm = dm_sum + (c ? v : 0.0);
         for (int64_t k = 0; k < KINDS; k++) {
             const bool c_2 = k == x_argmax;
+            const bool c_3 = c_2 || density[i * KINDS + k] == -INFINITY;
             /* backward of gmm.ad:25 */
-            const real ddensity = (c_2 ? dm : 0.0) + (c_2 || density[i * KINDS + k] == -INFINITY ? 0.0 : c ? x_sum_part[k] * ddensity_part : 0.0);
+            const real ddensity = (c_2 ? dm : 0.0) + (c_3 ? 0.0 : c ? x_sum_part[k] * ddensity_part : 0.0);
+            /* gmm.ad:25: let density[i in n, k in kinds] = log(share[k]) + sum[a in d] scale[k, a] - sum[a in d] z[i, k, a]^2 / 2 */
+            const bool dshare_part = (c_2 && density[i * KINDS + x_argmax] != -INFINITY) || (!c_3 && c);
             /* backward of gmm.ad:28 */
-            dshare[k] += ddensity / share[k];
+            if (dshare_part)
+                dshare[k] += ddensity / share[k];
             dscale_sum[k] += ddensity;
             /* backward of gmm.ad:24 */
             real dz[D];
             for (int64_t a = 0; a < D; a++) {
                 /* backward of gmm.ad:24 */
-                dz[a] = -(2.0 * (z[(i * KINDS + k) * D + a] * (0.5 * ddensity)));
+                dz[a] = -(dshare_part ? 2.0 * (z[(i * KINDS + k) * D + a] * (0.5 * ddensity)) : 0.0);
                 const real z_part_ka = z_part[k * D + a];
                 const real dz_a = dz[a];
                 /* backward of gmm.ad:28 */
-                dscale_2[k * D + a] += z_part_ka * (dz_a * (X[i * D + a] - mu[k * D + a]));
-                dmu_2[k * D + a] -= z_part_ka * dz_a;
+                dscale_2[k * D + a] += dshare_part ? z_part_ka * (dz_a * (X[i * D + a] - mu[k * D + a])) : 0.0;
+                dmu_2[k * D + a] -= dshare_part ? z_part_ka * dz_a : 0.0;
             }
             /* backward of gmm.ad:28 */
             for (int64_t j = 0; j < D; j++) {
