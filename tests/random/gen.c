@@ -885,6 +885,62 @@ static void let_scan(Gen *g, int depth) {
         add_value(g, s[k].name, s[k].type, s[k].size ? matrix(T, s[k].size) : vector(T), s[k].labels);
 }
 
+/* What is not finite outside of a domain, and is asked for inside it only, however far from there: by element, twice, by
+ * element times what an index chooses, below a sum, all of it at once, through a gather, as what a recurrence goes on with. */
+static void let_partial(Gen *g, int depth) {
+    static const char *const wild[] = {"log(%s)", "sqrt(%s)", "(1 / relu(%s))", "exp(999 * (%s - 0.7))", "asin(1.4 * %s)", "(%s ^ 0.5)",
+                                       "log1p(-1.5 * %s)", "log(%s - 0.05)", "rsqrt(relu(%s))", "lgamma(relu(%s))"};
+    const char *form = wild[below(g, (int)(sizeof wild / sizeof *wild))], *hole = strstr(form, "%s");
+    const char *rows = any_dim(g), *columns = chance(g, 50) ? any_dim(g) : NULL;
+    Sizes s = columns ? matrix(rows, columns) : vector(rows), result = s;
+    const char *x = fresh(g, "p"), *y = fresh(g, "p"), *z = fresh(g, "z"), *i = fresh(g, "i"), *j = fresh(g, "i");
+    const char *e = expr(g, &s, depth), *other = expr(g, &s, depth - 1), *sizes = bracket(g, &s);
+    if (!e || !other)
+        return;
+    line(g, say(g, "let %s%s = %s", x, sizes, e));
+    line(g, say(g, "let %s%s = %.*s%s%s", y, sizes, (int)(hole - form), form, x, hole + 2));
+    if (chance(g, 30)) {
+        const char *more = fresh(g, "p");
+        line(g, say(g, "let %s%s = %s * (%s)", more, sizes, y, other));
+        y = more;
+    }
+    g->var[g->nvars++] = (Var){i, rows, false};
+    const char *factor = scalar(g, 1), *chosen = index_into(g, columns ? columns : rows, 1);
+    g->nvars = 0;
+    const char *at = columns ? say(g, "[%s, %s]", i, j) : say(g, "[%s]", i), *there = columns ? say(g, "[%s, %s]", i, chosen) : say(g, "[%s]", chosen);
+    const char *inside = say(g, "%s > 0.1 and %s < 0.6", x, x), *inside_at = say(g, "%s%s > 0.1 and %s%s < 0.6", x, at, x, at);
+    const char *inside_there = say(g, "%s%s > 0.1 and %s%s < 0.6", x, there, x, there);
+    const char *indices = columns ? say(g, "%s in %s, %s in %s", i, rows, j, columns) : say(g, "%s in %s", i, rows);
+    switch (below(g, 7)) {
+    case 0:
+        line(g, say(g, "let %s%s = where(%s, %s, %s)", z, sizes, inside, y, other));
+        break;
+    case 1:
+        line(g, say(g, "let %s%s = where(%s, %s, 0.5) + where(%s and %s > 0.3, %s, %s)", z, sizes, inside, y, inside, x, y, other));
+        break;
+    case 2:
+        line(g, say(g, "let %s[%s] = where(%s, %s%s, 0) * %s", z, indices, inside_at, y, at, factor));
+        break;
+    case 3:
+        result = drop_axis(&s, s.rank - 1);
+        line(g, columns ? say(g, "let %s[%s in %s] = sum[%s in %s] where(%s, %s%s * %s, 0.1)", z, i, rows, j, columns, inside_at, y, at, factor)
+                        : say(g, "let %s = 0.5 + sum(where(%s, %s * %s, 0.1))", z, inside, y, scalar(g, 1)));
+        break;
+    case 4:
+        line(g, say(g, "let %s%s = where(min(%s) > 0.05 and max(%s) < 0.65, sum(%s) * (%s), %s)", z, sizes, x, x, y, other, other));
+        break;
+    case 5:
+        result = vector(rows);
+        line(g, say(g, "let %s[%s in %s] = where(%s, %s%s, 0.25)", z, i, rows, inside_there, y, there));
+        break;
+    default:
+        result = vector(rows);
+        line(g, say(g, "let %s[%s in %s] from 0.5 = where(%s, tanh(%s%s * %s[%s-1]), 0.5 * %s[%s-1])", z, i, rows, inside_there, y, there, z, i, z, i));
+        break;
+    }
+    add_value(g, z, T_REAL, result, NULL);
+}
+
 /* The last statements: what is learnt from, and what is looked at. <w, J v> and <J' w, v> are two metrics. */
 static void results(Gen *g, int depth) {
     Sizes s = any_sizes(g, 2);
@@ -920,11 +976,12 @@ char *generate(Arena *arena, uint64_t seed, int statements) {
         function(&g);
     for (int k = 0; k < statements; k++) {
         int depth = 1 + below(&g, 3);
-        switch (below(&g, 9)) {
+        switch (below(&g, 10)) {
         case 0: case 1: case 2: let_array(&g, depth); break;
         case 3: case 4: case 5: let_indexed(&g, depth + 1); break;
         case 6: let_recurrence(&g, depth); break;
         case 7: let_counter(&g, depth); break;
+        case 8: let_partial(&g, depth); break;
         default: let_scan(&g, depth); break;
         }
     }
