@@ -267,6 +267,8 @@ void emit_tables(Emit *e, Out *out) {
     table(out, "settings", g->settings.n);
     out_line(out, "    .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,");
     out_line(out, "    .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,");
+    if (g->own_slope)
+        out_line(out, "    .own_slope = %s,", quoted(e, g->own_slope));
     if (g->jacobian)
         out_line(out, "    .residuals = %d, .jacobian = jacobian,", row_of(e, g->residual->axis[0].size, g->residual->axis[0].dim));
     else

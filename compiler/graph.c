@@ -523,6 +523,7 @@ Graph *graph_map(Ctx *ctx, const Graph *old, ReadMap read, BodyMap body, void *d
     map.mapping = &m;
     Group **groups = NEWN(ctx, Group *, old->group.n + 1);
     g->precision = old->precision;
+    g->own_slope = old->own_slope;
     g->name = old->name;
     g->batch = old->batch;
     g->residual = old->residual;

@@ -230,6 +230,7 @@ typedef struct Graph {
     VEC(Setting) settings;
     Node *residual, *jacobian;          /* r[count], J[count, learnable elements]: when the train block asks for lm() */
     int precision;                      /* 32 or 64 */
+    const char *own_slope;              /* why a gradient need not be that of differences: "'f' has a vjp of its own", or NULL */
     const char *name;                   /* of the model: file name without .ad, as a C identifier */
     Dim *batch;                         /* or NULL */
     Node *table[4096];                  /* sharing */

@@ -66,6 +66,7 @@ typedef struct {
     Scope *scope;                       /* NULL at file level */
     VEC(Index) index;                   /* index variables in scope, outermost first */
     VEC(const Ex *) guard;              /* conditions under which the current expression stands */
+    int branches;                       /* of where that it stands in, those with a condition for every element too */
     VEC(Module *) modules;
     int next_var, lets, draws, norms, depth;
     int nested;                         /* expressions around this one */

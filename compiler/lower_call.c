@@ -90,7 +90,9 @@ OWN_FRAME static Val call_where(Lower *L, const Ast *a) {
     for (int k = 0; k < 2; k++) {
         if (lazy)
             vec_push(ctx, &L->guard, k ? ex_not(ctx, c.body) : c.body);
+        L->branches++;
         arm[k] = lower_expr(L, nth_arg(a, k + 1));
+        L->branches--;
         if (lazy)
             L->guard.n--;
     }
@@ -154,11 +156,12 @@ static const Ex *stable_form(Ctx *ctx, Op op, const Ex *x) {
     return NULL;
 }
 
-/* log(p) of a p that is a softmax or a sigmoid: p has a name, so it is read as it is; -Wlog-of says what to write. */
+/* log(p) of a p that is a softmax or a sigmoid: p has a name, so it is read as it is; -Wlog-of says what to write. In a
+ * branch of where it may be guarded against p = 0. */
 static void warn_log_of(Lower *L, const Ast *arg) {
     Symbol *s = arg && arg->kind == AST_NAME ? lookup(L, arg->text) : NULL;
     const Ast *from = s && s->kind == SYM_VALUE ? s->written : NULL;
-    if (!from || from->kind != AST_CALL || L->muted || (L->scope && L->scope->module->is_std))
+    if (!from || from->kind != AST_CALL || L->muted || L->branches > 0 || (L->scope && L->scope->module->is_std))
         return;
     bool soft = strcmp(from->text, "softmax") == 0;
     if (!soft && strcmp(from->text, "sigmoid") != 0)

@@ -245,6 +245,8 @@ OWN_FRAME static Val with_rule(Lower *L, const Ast *fn, Val value, const Val *ar
     }
     L->scope = scope->outer;
     node->vjp = rule;
+    if (!scope->module->is_std && !L->graph->own_slope)
+        L->graph->own_slope = arena_printf(ctx->arena, "'%s' has a vjp of its own", fn->text);
     return fine ? out : val_bad();
 }
 

@@ -367,6 +367,8 @@ Val call_stop(Lower *L, const Ast *a) {
     Val r = val_let(L, x, NULL, a->span, &node);
     if (node)
         node->stop = true;
+    if (!(L->scope && L->scope->module->is_std) && !L->graph->own_slope)
+        L->graph->own_slope = arena_printf(L->ctx->arena, "'stop' at %s lets no gradient through", place(L->ctx, a->span));
     return r;
 }
 

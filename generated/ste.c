@@ -1156,6 +1156,7 @@ const AdModel ste_model = {
     .nsettings = 6, .settings = model_settings,
     .derive = derive, .load_bytes = load_bytes, .work_bytes = work_bytes, .trace_bytes = trace_bytes,
     .load = load, .init = init, .step = step, .eval = eval, .output = output, .trace = trace,
+    .own_slope = "'ternary' has a vjp of its own",
     .lm_reason = "say optimizer = lm() in the model's train block, then its residuals are compiled in",
 };
 

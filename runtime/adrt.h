@@ -95,6 +95,7 @@ typedef struct {
     const char *name;           /* "mlp" */
     const char *file;           /* "mlp.ad", as given to adc */
     const char *source;         /* the model's text */
+    const char *own_slope;      /* why a gradient need not be that of differences: "'f' has a vjp of its own", or NULL */
     int f64;                    /* real is double, else float */
     int ndims;      const AdDim *dims;
     int nhypers;    const AdHyper *hypers;

@@ -182,28 +182,11 @@ static int check_all(GradCheck *c, Err *err)
     return bad ? bad : worker_fault(&c->w, err);
 }
 
-/* A function of the model with a rule of its own, which need not be its derivative; false: there is none. */
-static bool check_own_rule(const char *line, char *name, size_t size)
-{
-    const char *fn = NULL;
-    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        const char *vjp = strstr(line, "vjp"), *end = line + strcspn(line, "#\n");
-        if (strncmp(line, "fn ", 3) == 0)
-            fn = line + 3;
-        if (!fn || !vjp || vjp >= end || !strchr(" (", vjp[3]) || (vjp > line && vjp[-1] != ' '))
-            continue;
-        snprintf(name, size, "%.*s", (int)strcspn(fn, " (["), fn);
-        return true;
-    }
-    return false;
-}
-
 static int check_differs(const GradCheck *c, double most, Err *err)
 {
-    char own[100];
-    bool rule = check_own_rule(c->w.run.model->source, own, sizeof own);
+    const char *own = c->w.run.model->own_slope;
     return err_set(err, EXIT_GRADIENT, "the gradient in %s differs from central differences by %.3g of its size, more than %g%s%s%s",
-                   c->name, c->worst, most, rule ? "; '" : "", rule ? own : "", rule ? "' has a vjp of its own, which may be why" : "");
+                   c->name, c->worst, most, own ? "; " : "", own ? own : "", own ? ", which may be why" : "");
 }
 
 int command_checkgrad(Session *s, Err *err)

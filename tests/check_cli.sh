@@ -251,6 +251,19 @@ grep -v '^precision' fit.ad >single.ad
 expect 'gradients are checked in f64'  0 '^w '                            "$adc" run single.ad -- check-grad
 expect 'unless f32 is asked for'  2 'run --precision=f64 single.ad -- check-grad' "$adc" run --precision=f32 single.ad -- check-grad
 
+# a slope that is another one on purpose
+printf 'fn half(x) = x^2 vjp (dy) = dy\n' >half.ad
+printf 'import "half.ad"\nparam w = 1.5\nloss half(w)\n' >ruled.ad
+printf 'param w = 1.5\nfn f(x) = stop(x) * x\nloss f(w)\n' >stopped.ad
+expect 'a rule is named'          6 "'half' has a vjp of its own, which may be why" "$adc" run ruled.ad -- check-grad
+expect 'so is a stop'             6 "'stop' at 2:11 lets no gradient through, which may be why" "$adc" run stopped.ad -- check-grad
+
+# -Wlog-of: what where guards is not warned about
+printf 'param z[3] = [0, 1, 2]\nlet a = softmax(z)\nloss sum(a * log(a))\n' >logged.ad
+printf 'param z[3] = [0, 1, 2]\nlet a = softmax(z)\nloss sum(where(a > 0, a * log(a), 0))\n' >entropy.ad
+expect 'log of a softmax'         0 'Wlog-of'                             "$adc" check logged.ad
+expect 'but behind a where'       0 ''                                    "$adc" check -Werror entropy.ad
+
 # a place in the rows, with a last batch of one: metrics see all rows, the loss sees its batch
 printf 'x\n1\n2\n3\n' >three.csv
 printf 'dim n batch\ndata x[n]\nparam w = 0.5\nmetric second = x[1]\nloss mean((x * w - 1)^2)\n' >second.ad
