@@ -371,7 +371,10 @@ static const Ex *compare_laws(Ctx *ctx, Op op, const Ex *a, const Ex *b) {
         int64_t v;
         if (ex_is_int(d, &v) && fold_compare(op, (double)v, 0, &folded))
             return ex_bool(ctx, folded);
-        return d->op == OP_INT ? NULL : compare_truth(ctx, op, d);
+        if (d->op == OP_INT || d->has_var || d->has_read)
+            return d->op == OP_INT ? NULL : compare_truth(ctx, op, d);
+        const Ex *test = ex_raw(ctx, op, T_BOOL, 2, (const Ex *[]){a, b}), *answer = prove_test(ctx, test, NULL);
+        return answer != test ? answer : NULL;                      /* 0 < n, whatever the sizes */
     } else if (is_const(a) && is_const(b) && fold_compare(op, number(a), number(b), &folded)) {
         return ex_bool(ctx, folded);
     } else if (a == b && op == OP_LT) {                             /* x < x, of nan too */

@@ -618,14 +618,14 @@ bool gradient(const Builder *b, Node *node, const Ex *seed, Node *const *x, int 
     go_up(s, node);
     find_inner(s);
     s->active = NEWN(b->ctx, signed char, s->nactive);
+    s->graph->sweeping = true;
     s->adj[node->id] = s->dep[node->id] ? seed : NULL;
     for (int k = s->count - 1; k >= 0 && !s->failed; k--)
         if (s->up[k])
             visit_node(s, s->graph->node.at[k]);
     for (int k = 0; k < n; k++)
         dx[k] = s->adj[x[k]->id];
-    for (int k = s->count; k < s->graph->node.n; k++)
-        s->graph->node.at[k]->swept = true;
+    s->graph->sweeping = false;
     if (s->failed && error_count(b->ctx) == 0)
         error_at(b->ctx, span, "E0217", "this derivative needs an array whose size is not known before run time, or of more than %d axes", MAX_RANK);
     return !s->failed;

@@ -17,6 +17,7 @@ Graph *graph_new(Ctx *ctx) {
 
 static Node *append(Ctx *ctx, Graph *g, Node *n) {
     n->id = g->node.n;
+    n->swept = g->sweeping;
     vec_push(ctx, &g->node, n);
     return n;
 }
@@ -122,8 +123,10 @@ static Node *unique(Ctx *ctx, Graph *g, Node *n) {
     n->hash = node_hash(n);
     Node **slot = &g->table[n->hash % (uint64_t)TABLE];
     for (Node *old = *slot; old; old = old->chain)
-        if (same_node(old, n))
+        if (same_node(old, n)) {
+            old->swept |= g->sweeping;
             return old;
+        }
     n->chain = *slot;
     *slot = n;
     return append(ctx, g, n);

@@ -234,6 +234,7 @@ typedef struct Graph {
     const char *name;                   /* of the model: file name without .ad, as a C identifier */
     Dim *batch;                         /* or NULL */
     Node *table[4096];                  /* sharing */
+    bool sweeping;                      /* what is made now, or is there already, is a reverse sweep's */
 } Graph;
 
 Graph *graph_new(Ctx *);

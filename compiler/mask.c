@@ -10,13 +10,16 @@
  *
  * The answer follows the node's own body, with 'or' for + and 'and' for *, and so has the same form: any[k] for sum[k], a
  * count for a scatter, a recurrence of bools for one of adjoints. A short one is written where it is asked, another is a
- * node. Products of what is finite wherever its arguments are, which is most of them, ask for nothing and cost nothing. */
+ * node. Products of what is finite wherever its arguments are, which is most of them, ask for nothing and cost nothing:
+ * that a sum or a product can overflow is not counted. */
 #include "adc.h"
 #include <math.h>
 #include <string.h>
 
-enum { SHORT = 4, MOST_VISITS = 2000 };
+enum { SHORT = 4, MOST_VISITS = 50000 };
 typedef enum { NEVER, SOMETIMES, ALWAYS } Active;       /* it is 0; it is but where conditions hold; nothing is known */
+
+typedef struct { const Ex *known, *added, *is; int next; } Behind;
 
 typedef struct {
     Ctx *ctx;
@@ -26,7 +29,11 @@ typedef struct {
     const Ex **when, **when_ex;         /* bools by the same ids, made when asked for; of a node: in its axes */
     bool *risky, *learnt;               /* by node id: may not be finite; depends on a param */
     double *least, *least_ex;           /* by the same ids: no value is below this */
+    unsigned char *risky_ex;            /* by expression id, once nodes are settled: 1 no, 2 yes */
+    bool settled;
     int at, budget;                     /* the node whose body is rewritten, and the visits that are left for it */
+    VEC(Behind) done;                   /* what behind() answered, lists by expression id: */
+    int *first;                         /* 1 + its place */
 } Masks;
 
 static bool is_read(const Ex *e) { return e->op == OP_READ || e->op == OP_READ_IF; }
@@ -104,16 +111,10 @@ static double least_of(Masks *m, const Node *n) {
     return n->reduce == R_NONE || n->reduce == R_MIN ? is : n->reduce != R_MAX && is >= 0 ? 0 : -INFINITY;
 }
 
-/* The read behind names; that of the largest element is behind the question whether there are any. */
+/* The read behind names. */
 static const Ex *origin(Ctx *ctx, const Ex *e) {
-    while (is_read(e) && e->node->kind == N_COMPUTE && e->node->reduce == R_NONE) {
-        const Ex *body = e->node->body;
-        if (body->op == OP_WHERE && compares_ints(body->arg[0]) && ex_is_number(prove_test(ctx, body->arg[0], NULL), 1))
-            body = body->arg[1];
-        if (!is_read(body))
-            break;
-        e = ex_at_index(ctx, body, e->arg, e->nargs);
-    }
+    while (is_read(e) && e->node->kind == N_COMPUTE && e->node->reduce == R_NONE && is_read(e->node->body))
+        e = ex_at_index(ctx, e->node->body, e->arg, e->nargs);
     return e;
 }
 
@@ -160,7 +161,7 @@ static bool is_wild(const Masks *m, const Ex *e) {
     }
 }
 
-typedef struct { const Masks *m; bool partial, found; } Risk;      /* partial: of what masked reads are multiplied by */
+typedef struct { const Masks *m; bool found; } Risk;
 
 static void find_learnt(void *data, const Ex *e) {
     Risk *r = data;
@@ -178,22 +179,31 @@ static bool divides_by_number(const Ex *e) {
     return e->op == OP_DIV && (e->arg[1]->op == OP_REAL || e->arg[1]->op == OP_REALOF) && !ex_is_number(e->arg[1], 0);
 }
 
+static bool is_infinite(const Ex *e) { return e->op == OP_REAL && !isfinite(e->real); }
+
 /* One number of data for all elements, a deviation or a size, would spoil the loss as well. */
 static void find_risk(void *data, const Ex *e) {
     Risk *r = data;
     if (e->type != T_REAL || r->found)
         return;
     if (is_read(e))
-        r->found = r->m->risky[e->node->id] && !(r->partial && r->m->active[e->node->id] != ALWAYS);
+        r->found = r->m->risky[e->node->id];
+    else if (e->op == OP_ADD || e->op == OP_SUB || e->op == OP_MUL || e->op == OP_WHERE)
+        r->found = is_infinite(e->arg[e->op == OP_WHERE ? 2 : 0]) || is_infinite(e->arg[1]);
+    else if (e->op == OP_DIV && ex_is_number(e->arg[1], 0))
+        r->found = true;
     else if (!divides_by_number(e)) {
         const Ex *by = e->op == OP_DIV ? e->arg[1] : e;
         r->found = (by->has_var || is_learnt(r->m, by)) && is_wild(r->m, e);
     }
 }
 
-static bool risky_ex(const Masks *m, const Ex *e, bool partial) {
-    Risk r = {m, partial, false};
+static bool is_risky(const Masks *m, const Ex *e) {
+    if (m->settled && m->risky_ex[e->id])
+        return m->risky_ex[e->id] == 2;
+    Risk r = {.m = m, .found = is_infinite(e)};
     ex_visit(e, find_risk, &r);
+    m->risky_ex[e->id] = r.found ? 2 : 1;
     return r.found;
 }
 
@@ -210,7 +220,7 @@ static bool risky_node(const Masks *m, const Node *n) {
         const State *st = &n->group->states.at[n->place];
         return (st->state && m->risky[st->state->id]) || (st->init && m->risky[st->init->id]);
     }
-    return (n->kind == N_COMPUTE || n->kind == N_SCATTER) && n->type == T_REAL && risky_ex(m, n->body, false);
+    return (n->kind == N_COMPUTE || n->kind == N_SCATTER) && n->type == T_REAL && is_risky(m, n->body);
 }
 
 /* All begin as the least that they can be and grow, until recurrences change nothing more. */
@@ -451,38 +461,75 @@ static const Ex *when_node(Masks *m, const Node *n) {
 
 /* ---------------------------------------------------------------- products behind their conditions */
 
-/* What a sweep made is in it as a factor: when it is not 0. */
-static const Ex *when_factor(Masks *m, const Ex *e) {
-    switch (e->op) {
-    case OP_NEG: case OP_DIV: return when_factor(m, e->arg[0]);
-    case OP_MUL: return ex_and(m->ctx, when_factor(m, e->arg[0]), when_factor(m, e->arg[1]));
-    case OP_ADD: case OP_SUB: return one_of(m->ctx, when_factor(m, e->arg[0]), when_factor(m, e->arg[1]));
-    case OP_READ: case OP_READ_IF: return when(m, e);
-    default: return ex_bool(m->ctx, true);
+/* Of a product's factors: those that conditions can make 0, those that may not be finite, those that are both. */
+typedef struct { int masked, risky, both; } Factors;
+
+static void count_factors(const Masks *m, const Ex *e, Factors *f) {
+    if (e->op == OP_MUL || e->op == OP_DIV || e->op == OP_NEG)
+        count_factors(m, e->arg[0], f);
+    if (e->op == OP_MUL)
+        count_factors(m, e->arg[1], f);
+    else if (e->op == OP_DIV) {         /* by the reciprocal of the other argument */
+        Risk r = {.m = m, .found = is_risky(m, e->arg[1])};
+        find_risk(&r, e);
+        f->risky += r.found;
+    } else if (e->op != OP_NEG) {
+        bool masked = m->active_ex[e->id] == SOMETIMES, risky = is_risky(m, e);
+        f->masked += masked;
+        f->risky += risky;
+        f->both += masked && risky;
     }
 }
 
-static const Ex *behind(Masks *m, const Ex *e, const Ex *known) {
-    Ctx *ctx = m->ctx;
-    if (e->type == T_REAL && m->active_ex[e->id] == NEVER)
-        return ex_real(ctx, 0);
-    if (e->nargs == 0 || e->type != T_REAL || is_read(e) || m->budget-- <= 0)
-        return e;
-    if (e->op == OP_WHERE)
-        return ex_where(ctx, e->arg[0], behind(m, e->arg[1], ex_and(ctx, known, e->arg[0])),
-                        behind(m, e->arg[2], ex_and(ctx, known, ex_not(ctx, e->arg[0]))));
-    if ((e->op == OP_MUL || e->op == OP_DIV) && m->active_ex[e->id] == SOMETIMES && risky_ex(m, e, true)) {
-        const Ex *more = beyond(ctx, when_factor(m, e), known);
-        if (!ex_is_number(more, 1))
-            return ex_where(ctx, more, behind(m, e, ex_and(ctx, known, more)), ex_real(ctx, 0));
-    }
+/* One can be 0 where another is not finite. */
+static bool is_torn(const Masks *m, const Ex *e) {
+    Factors f = {0};
+    if (e->op == OP_MUL || e->op == OP_DIV)
+        count_factors(m, e, &f);
+    return f.masked > 1 ? f.risky > 0 : f.masked == 1 && f.risky > f.both;
+}
+
+/* known: what holds where e stands; added: that which was put there here. */
+static const Ex *behind(Masks *m, const Ex *e, const Ex *known, const Ex *added);
+
+static const Ex *args_behind(Masks *m, const Ex *e, const Ex *known, const Ex *added) {
     const Ex *arg[3];
     bool changed = false;
     for (int k = 0; k < e->nargs; k++) {
-        arg[k] = behind(m, e->arg[k], known);
+        arg[k] = behind(m, e->arg[k], known, added);
         changed |= arg[k] != e->arg[k];
     }
-    return changed ? ex_op(ctx, e->op, arg) : e;
+    return changed ? ex_op(m->ctx, e->op, arg) : e;
+}
+
+static const Ex *rewritten(Masks *m, const Ex *e, const Ex *known, const Ex *added) {
+    Ctx *ctx = m->ctx;
+    if (e->op == OP_WHERE) {
+        const Ex *yes = e->arg[0], *no = ex_not(ctx, yes);
+        if (holds(added, yes) || holds(added, no))
+            return behind(m, e->arg[holds(added, yes) ? 1 : 2], known, added);
+        return ex_where(ctx, yes, behind(m, e->arg[1], ex_and(ctx, known, yes), added), behind(m, e->arg[2], ex_and(ctx, known, no), added));
+    }
+    const Ex *more = is_torn(m, e) ? beyond(ctx, when(m, e), known) : ex_bool(ctx, true);
+    if (ex_is_number(more, 1))
+        return args_behind(m, e, known, added);
+    return ex_where(ctx, more, args_behind(m, e, ex_and(ctx, known, more), ex_and(ctx, added, more)), ex_real(ctx, 0));
+}
+
+static const Ex *behind(Masks *m, const Ex *e, const Ex *known, const Ex *added) {
+    if (e->type == T_REAL && m->active_ex[e->id] == NEVER)
+        return ex_real(m->ctx, 0);
+    if (e->nargs == 0 || e->type != T_REAL || is_read(e))
+        return e;
+    for (int k = m->first[e->id]; k; k = m->done.at[k - 1].next)
+        if (m->done.at[k - 1].known == known && m->done.at[k - 1].added == added)
+            return m->done.at[k - 1].is;
+    if (m->budget-- <= 0)
+        return e;
+    const Ex *is = rewritten(m, e, known, added);
+    vec_push(m->ctx, &m->done, ((Behind){known, added, is, m->first[e->id]}));
+    m->first[e->id] = m->done.n;
+    return is;
 }
 
 /* requires: a graph with its gradients. ensures: no masked 0 is multiplied by what may not be finite. keeps: all else. */
@@ -491,14 +538,17 @@ Graph *mask_products(Ctx *ctx, Graph *g) {
     Masks m = {.ctx = ctx, .g = g, .n = n, .active = NEWN(ctx, unsigned char, n + 1), .active_ex = NEWN(ctx, unsigned char, nex + 1),
                .when = NEWN(ctx, const Ex *, n + 1), .when_ex = NEWN(ctx, const Ex *, nex + 1),
                .risky = NEWN(ctx, bool, n + 1), .learnt = NEWN(ctx, bool, n + 1),
-               .least = NEWN(ctx, double, n + 1), .least_ex = NEWN(ctx, double, nex + 1)};
+               .least = NEWN(ctx, double, n + 1), .least_ex = NEWN(ctx, double, nex + 1),
+               .risky_ex = NEWN(ctx, unsigned char, nex + 1), .first = NEWN(ctx, int, nex + 1)};
     const Ex **body = NEWN(ctx, const Ex *, n + 1);
     memset(m.active_ex, ALWAYS, (size_t)nex + 1);      /* until it is asked for */
     settle(&m);
+    memset(m.risky_ex, 0, (size_t)nex + 1);
+    m.settled = true;
     for (m.at = 0; m.at < n; m.at++) {
         const Node *node = g->node.at[m.at];
         m.budget = MOST_VISITS;
-        body[m.at] = node->swept && node->body ? behind(&m, node->body, ex_bool(ctx, true)) : node->body;
+        body[m.at] = node->swept && node->body ? behind(&m, node->body, ex_bool(ctx, true), ex_bool(ctx, true)) : node->body;
         upto[m.at] = g->node.n;
     }
     for (int k = 0; k < n; k++)         /* only now, for every one was asked about the others' */

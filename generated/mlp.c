@@ -258,14 +258,14 @@ static void output(AdRun *run)
                 p_argmax = j;
             }
         }
-        /* mlp.ad:21: output p = softmax(logits, over = c) */
-        const real m = 0 < c ? b2 + logits_sum[p_argmax] : -INFINITY;
         real q_sum = 0.0f;
+        const real t = b2 + logits_sum[p_argmax];
         for (int64_t j = 0; j < c; j++) {
-            const real t = b2 + logits_sum[j];
-            p_part[j] = ad_expf(t - m);
-            q_sum += j == p_argmax || t == -INFINITY ? 0.0f : p_part[j];
+            const real t_2 = b2 + logits_sum[j];
+            p_part[j] = ad_expf(t_2 - t);
+            q_sum += j == p_argmax || t_2 == -INFINITY ? 0.0f : p_part[j];
         }
+        /* mlp.ad:21: output p = softmax(logits, over = c) */
         const real q = 1.0f / (q_sum + 1.0f);
         for (int64_t j = 0; j < c; j++)
             p[i * c + j] = b2 + logits_sum[j] == -INFINITY ? 0.0f : q * (j == p_argmax ? 1.0f : p_part[j]);

@@ -477,14 +477,14 @@ static void output(AdRun *run)
                 p_argmax = j;
             }
         }
-        /* mnist.ad:30: output p = softmax(logits, over = digits) */
-        const real m_2 = 0 < digits ? c4[p_argmax] + logits_sum[p_argmax] : -INFINITY;
         real q_sum = 0.0f;
+        const real t_2 = c4[p_argmax] + logits_sum[p_argmax];
         for (int64_t j = 0; j < digits; j++) {
-            const real t_2 = c4[j] + logits_sum[j];
-            p_part[j] = ad_expf(t_2 - m_2);
-            q_sum += j == p_argmax || t_2 == -INFINITY ? 0.0f : p_part[j];
+            const real t_3 = c4[j] + logits_sum[j];
+            p_part[j] = ad_expf(t_3 - t_2);
+            q_sum += j == p_argmax || t_3 == -INFINITY ? 0.0f : p_part[j];
         }
+        /* mnist.ad:30: output p = softmax(logits, over = digits) */
         const real q = 1.0f / (q_sum + 1.0f);
         for (int64_t j = 0; j < digits; j++)
             p[i * digits + j] = c4[j] + logits_sum[j] == -INFINITY ? 0.0f : q * (j == p_argmax ? 1.0f : p_part[j]);

@@ -899,9 +899,9 @@ static void let_partial(Gen *g, int depth) {
         return;
     line(g, say(g, "let %s%s = %s", x, sizes, e));
     line(g, say(g, "let %s%s = %.*s%s%s", y, sizes, (int)(hole - form), form, x, hole + 2));
-    if (chance(g, 30)) {
-        const char *more = fresh(g, "p");
-        line(g, say(g, "let %s%s = %s * (%s)", more, sizes, y, other));
+    if (chance(g, 50)) {
+        const char *more = fresh(g, "p"), *factor = chance(g, 40) ? say(g, "(%s)", other) : chance(g, 50) ? y : say(g, "sin(%s)", y);
+        line(g, say(g, "let %s%s = %s * %s", more, sizes, y, factor));
         y = more;
     }
     g->var[g->nvars++] = (Var){i, rows, false};
