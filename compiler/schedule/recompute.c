@@ -38,6 +38,9 @@ static bool is_local(const Recompute *r, const Item *it) {
     return !it->leaf && !it->state && !it->keep && !it->traced && it->nring == 1 && it->ring[0] == r->up;
 }
 
+/* At which step the read is; NULL: of a sum over the steps, which has no index for them. */
+static const Ex *step_read(const Item *from, const Ex *e) { return from->ring_index[0] < e->nargs ? e->arg[from->ring_index[0]] : NULL; }
+
 /* Which index of the reader is the step of the recurrence that runs down, or -1: it is a member, or reads one. */
 static int step_index(const Recompute *r, const Item *reader) {
     if (reader->leaf || reader->dead || (reader->nring && (reader->nring > 1 || reader->ring[0] != r->down)))
@@ -47,8 +50,9 @@ static int step_index(const Recompute *r, const Item *reader) {
     for (int k = 0; k < reader->read.n; k++) {
         const Ex *e = reader->read.at[k];
         const Item *from = read_item(r->p, e);
-        if (from->nring == 1 && from->ring[0] == r->down && e->arg[from->ring_index[0]]->op == OP_VAR)
-            return e->arg[from->ring_index[0]]->var;
+        const Ex *at = from->nring == 1 && from->ring[0] == r->down ? step_read(from, e) : NULL;
+        if (at && at->op == OP_VAR)
+            return at->var;
     }
     return -1;
 }
@@ -56,7 +60,7 @@ static int step_index(const Recompute *r, const Item *reader) {
 /* The read is of a local value at the reader's own step. */
 static bool same_step(const Recompute *r, const Ex *e, int step) {
     const Item *from = read_item(r->p, e);
-    const Ex *at = is_local(r, from) ? e->arg[from->ring_index[0]] : NULL;
+    const Ex *at = is_local(r, from) ? step_read(from, e) : NULL;
     return at && at->op == OP_VAR && at->var == step;
 }
 
@@ -95,7 +99,7 @@ typedef struct { Recompute *r; int step; } Redirect;
 static const Ex *to_copy(void *data, const Ex *e) {
     const Redirect *d = data;
     Item *copy = is_read(e) ? d->r->copy[e->node->id] : NULL;
-    if (!copy || e->arg[d->r->p->item.at[e->node->id]->ring_index[0]] != ex_var(d->r->p->ctx, d->step))
+    if (!copy || step_read(d->r->p->item.at[e->node->id], e) != ex_var(d->r->p->ctx, d->step))
         return NULL;
     return ex_read(d->r->p->ctx, copy->node, e->arg, e->op == OP_READ_IF);
 }

@@ -11,6 +11,8 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
     for (int k = 0; k < RUNS; k++) {
         Program *p = l->run[k] = program_new(ctx, l, (RunKind)k);
         recurrences(p);
+        if (error_count(ctx))
+            return l;
         recompute_steps(p);
         guards_to_bounds(p);
         fuse_items(p);
