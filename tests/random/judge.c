@@ -204,8 +204,9 @@ void compile_case(Case *c) {
         snprintf(message, sizeof message, "signal %d: %s", signo, said);
         verdict(c, CRASHED, message);
     } else {
-        if (error_count(ctx) > 0)       /* E0901: what the reference says is refused */
-            verdict(c, last_error_is(ctx, "E0901") ? UNDECIDED : REJECTED, first_error(ctx, c->arena));
+        const char *said = error_count(ctx) > 0 ? first_error(ctx, c->arena) : NULL;
+        if (said)                       /* E0901: what the reference says is refused */
+            verdict(c, strstr(said, "[E0901]") ? UNDECIDED : REJECTED, said);
         ctx_free(ctx);                  /* after a crash its memory is left as it is */
     }
     if (aside)
