@@ -175,8 +175,10 @@ static bool is_learnt(const Masks *m, const Ex *e) {
     return r.found;
 }
 
+/* Or by a size. */
 static bool divides_by_number(const Ex *e) {
-    return e->op == OP_DIV && (e->arg[1]->op == OP_REAL || e->arg[1]->op == OP_REALOF) && !ex_is_number(e->arg[1], 0);
+    const Ex *by = e->op == OP_DIV ? e->arg[1] : NULL;
+    return by && (by->op == OP_REAL || (by->op == OP_REALOF && !by->has_var && !by->has_read)) && !ex_is_number(by, 0);
 }
 
 static bool is_infinite(const Ex *e) { return e->op == OP_REAL && !isfinite(e->real); }

@@ -79,6 +79,7 @@ static void step(AdRun *run)
     real *restrict free_sum = ad_take(&work, sizeof(real), n * digits);
     real *restrict x_sum_4 = ad_take(&work, sizeof(real), n * H);
     real *restrict x_sum_part_2 = ad_take(&work, sizeof(real), digits);
+    uint8_t *restrict dx_part = ad_take(&work, sizeof(uint8_t), digits);
     real *restrict dlogits = ad_take(&work, sizeof(real), digits);
     real *restrict dfree = ad_take(&work, sizeof(real), digits);
 
@@ -305,31 +306,45 @@ static void step(AdRun *run)
                 dV2[l * digits + d] += dfree[d] * t_6;
             da1[l] += dx_2[l];
         }
-        real dx[H] = {0};
+        /* ste.ad:39: loss error = cross_entropy(logits, y) */
+        bool dx_part_any = false;
         for (int64_t d = 0; d < digits; d++) {
             const bool c_3 = d == x_argmax;
+            const bool c_4 = c_3 || c2[d] + logits_sum[k * digits + d] == -INFINITY;
             /* backward of ste.ad:36 */
-            dlogits[d] = (c_2 && d == y_k ? -dlogits_part : 0.0f) + (c_3 || c2[d] + logits_sum[k * digits + d] == -INFINITY ? 0.0f : x_sum_part[d] * dlogits_part_2) + (c_3 ? dm : 0.0f);
-            const real dlogits_d = dlogits[d];
+            dlogits[d] = (c_2 && d == y_k ? -dlogits_part : 0.0f) + (c_4 ? 0.0f : x_sum_part[d] * dlogits_part_2) + (c_3 ? dm : 0.0f);
             /* backward of ste.ad:39 */
-            dc2[d] += dlogits_d;
-            for (int64_t l = 0; l < H; l++)
-                dx[l] += c1[l] + x_sum_2[k * H + l] <= 0.0f ? 0.0f : ternary[l * digits + d] * dlogits_d;
+            dc2[d] += dlogits[d];
+            /* ste.ad:39: loss error = cross_entropy(logits, y) */
+            dx_part_any = dx_part_any || (!c_4);
+        }
+        const bool c_3 = dx_part_any || c_2;
+        /* ste.ad:36: let logits[n, digits] = net(x, ternary(W1), c1, ternary(W2), c2) */
+        for (int64_t d = 0; d < digits; d++) {
+            const bool c_4 = d == x_argmax;
+            dx_part[d] = (c_2 && d == y_k) || !(c_4 || c2[d] + logits_sum[k * digits + d] == -INFINITY) || (c_4 && c_3);
         }
         /* backward of ste.ad:39 */
+        real dx[H];
+        for (int64_t l = 0; l < H; l++) {
+            real dx_total = 0.0f;
+            const real t_5 = c1[l] + x_sum_2[k * H + l];
+            const bool c_4 = t_5 <= 0.0f;
+            for (int64_t p = 0; p < digits; p++) {
+                const bool dx_part_p = dx_part[p];
+                const real dlogits_p = dlogits[p];
+                dx_total += c_4 ? 0.0f : dx_part_p ? ternary[l * digits + p] * dlogits_p : 0.0f;
+                dW2[l * digits + p] += dx_part_p && !c_4 ? dlogits_p * t_5 : 0.0f;
+            }
+            dx[l] = dx_total;
+            dc1[l] += dx[l];
+        }
         for (int64_t l = 0; l < F; l++) {
             const real x_kl = x[k * F + l];
             for (int64_t p = 0; p < H; p++)
                 dV1[l * H + p] += x_kl * dx_2[p];
             for (int64_t p = 0; p < H; p++)
                 dW1[l * H + p] += x_kl * dx[p];
-        }
-        for (int64_t l = 0; l < H; l++) {
-            const real t_5 = c1[l] + x_sum_2[k * H + l];
-            const real t_6 = t_5 <= 0.0f ? 0.0f : t_5;
-            for (int64_t d = 0; d < digits; d++)
-                dW2[l * digits + d] += dlogits[d] * t_6;
-            dc1[l] += dx[l];
         }
     }
 
@@ -995,6 +1010,7 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(real), n * digits);    /* step: free_sum */
     used = ad_room(used, sizeof(real), n * H);    /* step: x_sum_4 */
     used = ad_room(used, sizeof(real), digits);    /* step: x_sum_part_2 */
+    used = ad_room(used, sizeof(uint8_t), digits);    /* step: dx_part */
     used = ad_room(used, sizeof(real), digits);    /* step: dlogits */
     used = ad_room(used, sizeof(real), digits);    /* step: dfree */
     most = used > most ? used : most;
