@@ -75,6 +75,7 @@ static void step(AdRun *run)
     uint8_t *restrict big = ad_take(&work, sizeof(uint8_t), (int64_t)H * digits);
     real *restrict x_sum_2 = ad_take(&work, sizeof(real), n * H);
     real *restrict x = ad_take(&work, sizeof(real), n * F);
+    uint8_t *restrict big_2 = ad_take(&work, sizeof(uint8_t), (int64_t)F * H);
     real *restrict x_sum_part = ad_take(&work, sizeof(real), digits);
     real *restrict free_sum = ad_take(&work, sizeof(real), n * digits);
     real *restrict x_sum_4 = ad_take(&work, sizeof(real), n * H);
@@ -123,9 +124,6 @@ static void step(AdRun *run)
     /* ste.ad:19: let size = sum(where(big, abs(W), 0)) / sum(big) */
     ad_treef size_sum_3_total = {0};
     int64_t size_sum_4 = 0;
-
-    /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
-    uint8_t big_2[F * H];
     const real t = 0.7f * (big_sum_2 / 2048.0f);
 
     for (int64_t j = 0; j < F; j++) {
@@ -384,11 +382,13 @@ static void eval(AdRun *run)
     uint8_t *restrict big = ad_take(&work, sizeof(uint8_t), (int64_t)H * digits);
     real *restrict x_sum_2 = ad_take(&work, sizeof(real), n * H);
     real *restrict x = ad_take(&work, sizeof(real), n * F);
+    uint8_t *restrict big_2 = ad_take(&work, sizeof(uint8_t), (int64_t)F * H);
     real *restrict free_sum = ad_take(&work, sizeof(real), n * digits);
     real *restrict z_sum = ad_take(&work, sizeof(real), n * digits);
     real *restrict ternary_3 = ad_take(&work, sizeof(real), digits);
     uint8_t *restrict big_3 = ad_take(&work, sizeof(uint8_t), (int64_t)H * digits);
     real *restrict x_sum_5 = ad_take(&work, sizeof(real), n * H);
+    uint8_t *restrict big_4 = ad_take(&work, sizeof(uint8_t), (int64_t)F * H);
 
     for (int64_t i = 0; i < n; i++) {
         /* ste.ad:23: fn net(x[b, i], V1[i, o], b1[o], V2[o, q], b2[q]) = relu(x @ V1 + b1) @ V2 + b2 */
@@ -429,9 +429,6 @@ static void eval(AdRun *run)
     /* ste.ad:19: let size = sum(where(big, abs(W), 0)) / sum(big) */
     ad_treef size_sum_3_total = {0};
     int64_t size_sum_4 = 0;
-
-    /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
-    uint8_t big_2[F * H];
     const real t = 0.7f * (big_sum_2 / 2048.0f);
 
     for (int64_t j = 0; j < F; j++) {
@@ -528,9 +525,6 @@ static void eval(AdRun *run)
     /* ste.ad:19: let size = sum(where(big, abs(W), 0)) / sum(big) */
     ad_treef size_sum_7_total = {0};
     int64_t size_sum_8 = 0;
-
-    /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
-    uint8_t big_4[F * H];
     const real t_3 = 0.7f * (big_sum_4 / 2048.0f);
 
     for (int64_t k = 0; k < F; k++) {
@@ -714,6 +708,8 @@ static void output(AdRun *run)
 {
     const real *restrict W1 = run->param[0];
     real *restrict W = run->output[0];
+    unsigned char *work = run->work;
+    uint8_t *restrict big = ad_take(&work, sizeof(uint8_t), (int64_t)F * H);
 
     /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
     ad_treef big_sum_total = {0};
@@ -725,9 +721,6 @@ static void output(AdRun *run)
     /* ste.ad:19: let size = sum(where(big, abs(W), 0)) / sum(big) */
     ad_treef size_sum_total = {0};
     int64_t size_sum_2 = 0;
-
-    /* ste.ad:18: let big = abs(W) > 0.7 * mean(abs(W)) */
-    uint8_t big[F * H];
     const real t = 0.7f * (big_sum / 2048.0f);
 
     for (int64_t i = 0; i < F; i++) {
@@ -775,6 +768,7 @@ static void trace(AdRun *run)
     uint8_t *restrict big = ad_take(&work, sizeof(uint8_t), (int64_t)H * digits);
     real *restrict x_sum = ad_take(&work, sizeof(real), n * H);
     real *restrict ternary_2 = ad_take(&work, sizeof(real), (int64_t)F * H);
+    uint8_t *restrict big_2 = ad_take(&work, sizeof(uint8_t), (int64_t)F * H);
     real *restrict free_ = ad_take(&work, sizeof(real), n * digits);
     real *restrict free_sum = ad_take(&work, sizeof(real), n * digits);
     real *restrict x_sum_2 = ad_take(&work, sizeof(real), n * H);
@@ -827,7 +821,6 @@ static void trace(AdRun *run)
         for (int64_t j = 0; j < H; j++)
             ad_addf(&big_sum_2_total, fabsf(W1[i * H + j]));
     const real big_sum_2 = ad_totalf(&big_sum_2_total);
-    uint8_t big_2[F * H];
     const real t_2 = 0.7f * (big_sum_2 / 2048.0f);
     for (int64_t i = 0; i < F; i++)
         for (int64_t j = 0; j < H; j++)
@@ -1006,6 +999,7 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(uint8_t), (int64_t)H * digits);    /* step: big */
     used = ad_room(used, sizeof(real), n * H);    /* step: x_sum_2 */
     used = ad_room(used, sizeof(real), n * F);    /* step: x */
+    used = ad_room(used, sizeof(uint8_t), (int64_t)F * H);    /* step: big_2 */
     used = ad_room(used, sizeof(real), digits);    /* step: x_sum_part */
     used = ad_room(used, sizeof(real), n * digits);    /* step: free_sum */
     used = ad_room(used, sizeof(real), n * H);    /* step: x_sum_4 */
@@ -1019,11 +1013,15 @@ static size_t work_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(uint8_t), (int64_t)H * digits);    /* eval: big */
     used = ad_room(used, sizeof(real), n * H);    /* eval: x_sum_2 */
     used = ad_room(used, sizeof(real), n * F);    /* eval: x */
+    used = ad_room(used, sizeof(uint8_t), (int64_t)F * H);    /* eval: big_2 */
     used = ad_room(used, sizeof(real), n * digits);    /* eval: free_sum */
     used = ad_room(used, sizeof(real), n * digits);    /* eval: z_sum */
     used = ad_room(used, sizeof(real), digits);    /* eval: ternary_3 */
     used = ad_room(used, sizeof(uint8_t), (int64_t)H * digits);    /* eval: big_3 */
     used = ad_room(used, sizeof(real), n * H);    /* eval: x_sum_5 */
+    used = ad_room(used, sizeof(uint8_t), (int64_t)F * H);    /* eval: big_4 */
+    most = used > most ? used : most;
+    used = ad_room(0, sizeof(uint8_t), (int64_t)F * H);    /* output: big */
     most = used > most ? used : most;
     return most;
 }
@@ -1040,6 +1038,7 @@ static size_t trace_bytes(const int64_t *dims)
     used = ad_room(used, sizeof(uint8_t), (int64_t)H * digits);    /* trace: big */
     used = ad_room(used, sizeof(real), n * H);    /* trace: x_sum */
     used = ad_room(used, sizeof(real), (int64_t)F * H);    /* trace: ternary_2 */
+    used = ad_room(used, sizeof(uint8_t), (int64_t)F * H);    /* trace: big_2 */
     used = ad_room(used, sizeof(real), n * digits);    /* trace: free_ */
     used = ad_room(used, sizeof(real), n * digits);    /* trace: free_sum */
     used = ad_room(used, sizeof(real), n * H);    /* trace: x_sum_2 */

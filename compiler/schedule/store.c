@@ -39,8 +39,9 @@ static int common_depth(Program *p, const Item *it) {
     return depth;
 }
 
+/* A bool counts as a number: its array goes where one of numbers of the same size would. */
 static bool small(Program *p, const Item *it) {
-    int64_t bytes = element_bytes(p->graph, it->node->type), n;
+    int64_t bytes = element_bytes(p->graph, it->node->type == T_BOOL ? T_REAL : it->node->type), n;
     for (int k = 0; k < it->nkept; k++) {
         if (!known_size(p->ctx, it->node->axis[it->kept[k]].size, &n) || n > STACK_BYTES)
             return false;

@@ -205,7 +205,7 @@ static int variance(Interp *I, const int64_t *at, int n, int ddof) {
     return quo(I, s, cell(I, n - ddof));
 }
 
-static int root_or_zero(Interp *I, int s) { return sign_of(I, s) > 0 ? op1(I, K_SQRT, s) : s; }
+static int root_or_zero(Interp *I, int s) { return sign_of(I, s) > 0 ? op1(I, K_SQRT, s) : cell(I, 0); }
 
 static Val reduce_ints(Interp *I, const char *how, const int64_t *at, int n) {
     int64_t v = strcmp(how, "prod") == 0 || strcmp(how, "all") == 0;
