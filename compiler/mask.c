@@ -266,12 +266,14 @@ static const Ex *beyond(Ctx *ctx, const Ex *c, const Ex *known) {
 
 static bool is_number(const Ex *e) { return e->op == OP_REAL || e->op == OP_INT; }
 
-/* x == 0 and x == 1 */
-static bool exclude(const Ex *a, const Ex *b) {
+/* c and not c, x == 0 and x == 1 */
+static bool exclude(Ctx *ctx, const Ex *a, const Ex *b) {
     if (a->op == OP_AND)
-        return exclude(a->arg[0], b) || exclude(a->arg[1], b);
+        return exclude(ctx, a->arg[0], b) || exclude(ctx, a->arg[1], b);
     if (b->op == OP_AND)
-        return exclude(a, b->arg[0]) || exclude(a, b->arg[1]);
+        return exclude(ctx, a, b->arg[0]) || exclude(ctx, a, b->arg[1]);
+    if (ex_not(ctx, a) == b)
+        return true;
     for (int k = 0; k < 2 && a->op == OP_EQ && b->op == OP_EQ; k++)
         for (int i = 0; i < 2; i++)
             if (a->arg[k] == b->arg[i] && is_number(a->arg[!k]) && is_number(b->arg[!i]) && a->arg[!k] != b->arg[!i])
@@ -283,7 +285,7 @@ static bool exclude(const Ex *a, const Ex *b) {
 static const Ex *one_of(Ctx *ctx, const Ex *a, const Ex *b) {
     if (holds(a, b) || holds(b, a))
         return holds(a, b) ? b : a;
-    if (exclude(ex_not(ctx, a), ex_not(ctx, b)))
+    if (exclude(ctx, ex_not(ctx, a), ex_not(ctx, b)))
         return ex_bool(ctx, true);
     const Ex *a_only = beyond(ctx, a, b), *b_only = beyond(ctx, b, a), *common = beyond(ctx, a, a_only);
     if (a->has_guarded || b->has_guarded || a_only == a)
