@@ -164,6 +164,7 @@ const Group *innermost(const Item *);                        /* of its recurrenc
 bool inner_state(const Item *);                             /* of a recurrence inside another: stored with its index in front */
 void read_states(Program *, Item *);                        /* for an item outside of recurrences that it reads PREV of */
 void recurrences(Program *);                                /* who belongs to which loop; what others read of its PREV */
+void refuse_order(Program *, const Node *);                 /* E0901: its steps need each other */
 void recurrence_storage(Program *);                         /* which states are stored for every step */
 
 /* recompute.c */

@@ -417,6 +417,22 @@ static void count_waiting(Level *l, int k, int by) {
             l->cluster.at[d]->waits_for += by;
 }
 
+/* Loops that need each other: of what waits in a recurrence, that which is written in the fewest words is named. */
+static void refuse(const Level *l) {
+    const Node *named = NULL;
+    bool inside = false;
+    for (int k = 0; k < l->cluster.n; k++)
+        for (int i = 0; !l->cluster.at[k]->emitted && i < l->cluster.at[k]->item.n; i++) {
+            const Item *it = l->cluster.at[k]->item.at[i];
+            const Span s = it->node->span;
+            if (!named || (it->nring && !it->state && (!inside || s.end - s.begin < named->span.end - named->span.begin))) {
+                inside = it->nring && !it->state;
+                named = it->node;
+            }
+        }
+    refuse_order(l->p, named);
+}
+
 /* Clusters in an order that respects what they need, the earliest first. */
 static void place_level(Program *p, Block *block, Item **item, int n) {
     Level l = {.p = p, .where = NEWN(p->ctx, int, p->item.n + 1), .most = n};
@@ -428,8 +444,10 @@ static void place_level(Program *p, Block *block, Item **item, int n) {
         count_waiting(&l, k, 1);
     for (int left = l.cluster.n, k = 0; left > 0; left--) {
         k = first_ready(&l);
-        if (k < 0)
-            bug(p->ctx, "loops that need each other");
+        if (k < 0) {
+            refuse(&l);
+            return;
+        }
         l.cluster.at[k]->emitted = true;
         count_waiting(&l, k, -1);
         place_cluster(p, block, l.cluster.at[k]);

@@ -98,10 +98,10 @@ static void choose_carried(Program *p, const Group *g, bool *after) {
     }
 }
 
-/* A step needs a sum over all of them. Such a read can't be written: it is of a derivative taken under a condition on the
- * state, of what runs along the same index, and is 0 but at one step, which is not seen here. */
-static void needs_all_steps(Program *p, const Group *g, const Node *n) {
-    error_at(p->ctx, n->span, "E0901", "this derivative, as adc writes it, needs steps of the recurrence over '%s' that come later", g->name ? g->name : "?");
+/* A step needs others, or a sum over all of them. Such a read can't be written: it is of a derivative taken under a
+ * condition on the state, of what runs along the same index, and is 0 but at one step, which is not seen here. */
+void refuse_order(Program *p, const Node *n) {
+    error_at(p->ctx, n->span, "E0901", "adc finds no order for the steps of a recurrence that this derivative needs");
     hint(p->ctx, "take it before the recurrence, or outside of the branch whose condition is on its state");
 }
 
@@ -131,7 +131,7 @@ static void add_members(Program *p, Group *g) {
             const Node *node = p->item.at[k]->node;
             join_ring(p->item.at[k], g, along[k] < 0 ? g->axis : along[k]);
             if (node->kind == N_COMPUTE && along[k] >= node->rank)
-                needs_all_steps(p, g, node);
+                refuse_order(p, node);
         }
 }
 

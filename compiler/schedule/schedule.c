@@ -18,6 +18,8 @@ Loops *schedule(Ctx *ctx, const Graph *g) {
         fuse_items(p);
         guards_to_bounds(p);
         place_items(p);
+        if (error_count(ctx))
+            return l;
         store_items(p);
         lower_items(p);
         split_loops(p);

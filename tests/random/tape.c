@@ -143,6 +143,8 @@ long double tape_whole(Tape *t, int a, int how) {
     long double v = how == 0 ? x->value * 2 : x->value;
     if (x->error > 0 && fabs((double)(v - rintl(v))) <= 64 * x->error)
         t->undecided = true;
+    if (v != 0 && fabsl(v) < DBL_MIN)                       /* a double may be 0 */
+        t->undecided = true;
     return how < 0 ? floorl(x->value) : how > 0 ? ceill(x->value) : rintl(x->value);
 }
 
