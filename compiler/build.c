@@ -157,7 +157,7 @@ typedef struct { Ctx *ctx; int var; const Ex *size; } Hull;
 
 static void note_axis(void *data, const Ex *e) {
     Hull *h = data;
-    for (int a = 0; (e->op == OP_READ || e->op == OP_READ_IF) && a < e->nargs; a++) {
+    for (int a = 0; is_read(e) && a < e->nargs; a++) {
         const Ex *at = e->arg[a]->op == OP_CHECK ? e->arg[a]->arg[0] : e->arg[a], *coefficient, *rest;
         const Ex *size = e->node->axis[a].size;
         if (h->size || !ex_uses_var(at, h->var) || !linear_in(h->ctx, at, h->var, &coefficient, &rest) || !ex_is_number(coefficient, 1))

@@ -167,6 +167,8 @@ bool ex_is_int(const Ex *e, int64_t *value) {
     return true;
 }
 
+bool is_read(const Ex *e) { return e->op == OP_READ || e->op == OP_READ_IF; }
+
 bool ex_is_number(const Ex *e, double value) {
     return (e->op == OP_REAL && e->real == value) || ((e->op == OP_INT || e->op == OP_BOOL) && (double)e->i == value);
 }
@@ -632,7 +634,7 @@ static const Ex *walk(Walk *w, const Ex *e) {
             changed |= arg[k] != e->arg[k];
         }
         made = changed ? with_args(w->ctx, e, arg, w->guarded) : e;
-        bool leaf = e->op == OP_READ || e->op == OP_READ_IF || e->op == OP_DRAW || e->nargs == 0;
+        bool leaf = is_read(e) || e->op == OP_DRAW || e->nargs == 0;
         const Ex *other = w->leaf && leaf ? w->leaf(w->data, made) : NULL;      /* a law may have made anything of the rest */
         made = other ? other : made;
     }

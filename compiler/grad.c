@@ -38,7 +38,7 @@ static bool is_x(const Sweep *s, const Node *n) {
 typedef struct { Sweep *s; bool found; } Found;
 static void reads_dependent(void *data, const Ex *e) {
     Found *f = data;
-    if ((e->op == OP_READ || e->op == OP_READ_IF) && e->type == T_REAL)
+    if (is_read(e) && e->type == T_REAL)
         f->found |= f->s->dep[e->node->id];
 }
 
@@ -69,7 +69,7 @@ static void find_dependent(Sweep *s) {
 
 static void go_up(Sweep *s, const Node *n);
 static void up_read(void *data, const Ex *e) {
-    if (e->op == OP_READ || e->op == OP_READ_IF)
+    if (is_read(e))
         go_up(data, e->node);
 }
 
@@ -101,7 +101,7 @@ static const State *deeper_state(const Group *group, const Node *n) {
 
 static void go_below(Inside *in, const Node *n);
 static void mark_below(void *data, const Ex *e) {
-    if (e->op == OP_READ || e->op == OP_READ_IF)
+    if (is_read(e))
         go_below(data, e->node);
 }
 
@@ -154,8 +154,8 @@ static bool active(Sweep *s, const Ex *e) {
         bug(s->ctx, "an expression made during the sweep is differentiated by it");
     if (s->active[e->id])
         return s->active[e->id] > 0;
-    bool yes = (e->op == OP_READ || e->op == OP_READ_IF) && e->type == T_REAL && s->up[e->node->id] && s->dep[e->node->id];
-    if (e->op != OP_READ && e->op != OP_READ_IF)
+    bool yes = is_read(e) && e->type == T_REAL && s->up[e->node->id] && s->dep[e->node->id];
+    if (!is_read(e))
         for (int k = 0; k < e->nargs; k++)
             yes |= active(s, e->arg[k]);
     s->active[e->id] = yes ? 1 : -1;
@@ -181,7 +181,7 @@ static void push(BodySweep *t, const Ex *e, const Ex *guard, const Ex *adj) {
 static void through(BodySweep *t, const Item *item) {
     Ctx *ctx = t->s->ctx;
     const Ex *e = item->e;
-    if (e->op == OP_READ || e->op == OP_READ_IF) {
+    if (is_read(e)) {
         contribute(t->s, t->var, t->nvars, t->inner && t->s->inner[e->node->id], e, ex_where(ctx, item->guard, item->adj, zero(ctx)));
         return;
     }
@@ -364,7 +364,7 @@ static const Ex *positional(void *data, int v) {
 
 static const Ex *cloned_read(void *data, const Ex *e) {
     Clone *c = data;
-    if (e->op != OP_READ && e->op != OP_READ_IF)
+    if (!is_read(e))
         return NULL;
     const Ex *template = e->node == c->cotangent ? c->adjoint : c->made[e->node->id];
     const Ex *made = ex_map_vars(c->s->ctx, template, positional, &(Positional){c->s->ctx, e->arg, e->nargs}, false);

@@ -246,7 +246,7 @@ Node *node_prev(Ctx *ctx, Graph *g, Group *group, Type type, int rank, const Axi
 typedef struct { void (*visit)(void *, const Ex *); void *data; } Reader;
 static void only_reads(void *data, const Ex *e) {
     Reader *r = data;
-    if (e->op == OP_READ || e->op == OP_READ_IF)
+    if (is_read(e))
         r->visit(r->data, e);
 }
 
@@ -443,7 +443,7 @@ typedef struct { GraphMap *map; ReadMap read; BodyMap body; void *data; } Mappin
 
 static const Ex *mapped_read(void *data, const Ex *e) {
     Mapping *m = data;
-    if (e->op != OP_READ && e->op != OP_READ_IF)
+    if (!is_read(e))
         return NULL;
     const Ex *other = m->read ? m->read(m->data, m->map, e) : NULL;
     if (other)

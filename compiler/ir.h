@@ -102,6 +102,7 @@ const Ex *ex_where(Ctx *, const Ex *c, const Ex *a, const Ex *b);
 const Ex *ex_and(Ctx *, const Ex *, const Ex *), *ex_or(Ctx *, const Ex *, const Ex *), *ex_not(Ctx *, const Ex *);
 int ex_compare(const Ex *, const Ex *);              /* a total order, by structure */
 bool ex_is_int(const Ex *, int64_t *value);         /* an int constant */
+bool is_read(const Ex *);                            /* of a node, guarded or not */
 bool ex_is_number(const Ex *, double value);        /* the constant value, of any type */
 void ex_visit(const Ex *, void (*visit)(void *, const Ex *), void *);    /* each once, arguments first */
 bool ex_uses_var(const Ex *, int var);

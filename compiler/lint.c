@@ -30,7 +30,7 @@ static void search_node(Search *s, const Node *n) {
 
 static void search_ex(void *data, const Ex *e) {
     Search *s = data;
-    if (e->op == OP_READ || e->op == OP_READ_IF)
+    if (is_read(e))
         search_node(s, e->node);
     s->found |= e->op == OP_DIM && e->dim == s->batch;
 }

@@ -416,7 +416,7 @@ static bool node_uses_params(Lower *L, const Node *n) {
 
 static void visit_param(void *data, const Ex *e) {
     struct { Lower *L; bool found; } *s = data;
-    if (e->op == OP_READ || e->op == OP_READ_IF)
+    if (is_read(e))
         s->found |= node_uses_params(s->L, e->node);
 }
 

@@ -36,8 +36,6 @@ typedef struct {
     int *first;                         /* 1 + its place */
 } Masks;
 
-static bool is_read(const Ex *e) { return e->op == OP_READ || e->op == OP_READ_IF; }
-
 /* ---------------------------------------------------------------- whether there are conditions */
 
 static Active either(Active a, Active b) { return a == b ? a : SOMETIMES; }
@@ -77,9 +75,6 @@ static Active active_node(Masks *m, const Node *n) {
 
 /* ---------------------------------------------------------------- what may not be finite */
 
-static double larger(double a, double b) { return a > b ? a : b; }
-static double smaller(double a, double b) { return a < b ? a : b; }
-
 static void find_least(void *data, const Ex *e) {
     Masks *m = data;
     double is = -INFINITY, a[3] = {is, is, is};
@@ -91,9 +86,9 @@ static void find_least(void *data, const Ex *e) {
     case OP_ADD: is = a[0] + a[1]; break;
     case OP_MUL: is = a[0] >= 0 && a[1] >= 0 ? a[0] * a[1] : e->arg[0] == e->arg[1] ? 0 : is; break;
     case OP_DIV: is = a[0] >= 0 && a[1] >= 0 ? 0 : is; break;
-    case OP_WHERE: is = smaller(a[1], a[2]); break;
-    case OP_MIN: is = smaller(a[0], a[1]); break;
-    case OP_MAX: is = larger(a[0], a[1]); break;
+    case OP_WHERE: is = fmin(a[1], a[2]); break;
+    case OP_MIN: is = fmin(a[0], a[1]); break;
+    case OP_MAX: is = fmax(a[0], a[1]); break;
     case OP_SQRT: is = a[0] > 0 ? sqrt(a[0]) : 0; break;
     case OP_LOG1P: is = a[0] > -1 ? log1p(a[0]) : is; break;
     case OP_ABS: case OP_EXP: case OP_HYPOT: case OP_SIGMOID: case OP_SOFTPLUS: is = 0; break;

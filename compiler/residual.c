@@ -48,7 +48,7 @@ static void find_learnt(Residuals *z) {
 
 static void ex_learnt(void *data, const Ex *e) {
     struct { Residuals *z; bool found; } *m = data;
-    m->found |= (e->op == OP_READ || e->op == OP_READ_IF) && m->z->learnt[e->node->id];
+    m->found |= is_read(e) && m->z->learnt[e->node->id];
 }
 
 static bool constant(Residuals *z, const Ex *e) {

@@ -16,7 +16,7 @@ static void note(void *data, const Ex *e) {
         s = STAGE_LOAD;
     else if (e->op == OP_DRAW)
         s = STAGE_STEP;
-    else if (e->op == OP_READ || e->op == OP_READ_IF)
+    else if (is_read(e))
         s = l->of[e->node->id];
     l->latest = s > l->latest ? s : l->latest;
 }

@@ -29,7 +29,7 @@ static void check_ex(void *data, const Ex *e) {
         for (int k = 0; k < e->nargs; k++)
             if (e->arg[k]->type != T_REAL)
                 broken(c, "a real operation on something else");
-    if (e->op != OP_READ && e->op != OP_READ_IF)
+    if (!is_read(e))
         return;
     const Node *n = e->node;
     if (n->id >= c->graph->node.n || c->graph->node.at[n->id] != n)

@@ -138,7 +138,6 @@ struct Loops {
 /* walk.c: over expressions */
 int ex_cost(const Ex *);                                  /* rough count of its real work; reads and index arithmetic are free */
 bool is_costly(const Ex *);
-bool is_read(const Ex *);
 bool known_size(Ctx *, const Ex *size, int64_t *n);
 int node_parts(Node *, const Ex **part[]);                  /* addresses of all expressions of a node: how many, MAX_PARTS at most */
 void node_rewrite(Ctx *, Node *, ExLeaf, void *);           /* ex_rebuild of all of them */

@@ -1,8 +1,6 @@
 /* walk.c: small questions about expressions and nodes that every part of the back end asks. */
 #include "loops.h"
 
-bool is_read(const Ex *e) { return e->op == OP_READ || e->op == OP_READ_IF; }
-
 static void note_costly(void *data, const Ex *e) {
     if (op_has(e->op, P_COSTLY))
         *(bool *)data = true;
